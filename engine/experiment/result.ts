@@ -1,0 +1,164 @@
+// What a run is, whoever produced it: the engine, two real QEMU processes, or an imported log.
+//
+// A run consists of series (columns that share one time axis), events (points and spans on that axis) and a summary.
+// Producers push them through a `RunSink` while they work; hosts, the store, charts and reports read nothing else.
+// Every number is a double with its unit in the series' description; times are integer simulated nanoseconds counted
+// from the beginning of the run (the guest has been running since 0; the migration starts at `summary.startNs`).
+
+/** What a value means, which decides how it is drawn, down-sampled and compared. */
+export type SeriesKind =
+  /** The mean of a rate over the sampling interval that ends at the sample's time. */
+  | 'rate'
+  /** The value at the sample's time. */
+  | 'level'
+  /** A total since the beginning of the run; never falls. */
+  | 'total';
+
+export type SeriesUnit = 'pages/s' | 'pages' | 'bytes' | 'bytes/s' | 'ratio' | '1/s' | 'ns' | 'count';
+
+export interface SeriesInfo {
+  /** Stable identifier, for example `dirty.device.nic0`, `left`, `sent`. */
+  readonly id: string;
+  readonly label: string;
+  readonly unit: SeriesUnit;
+  readonly kind: SeriesKind;
+  /** Name of the vCPU group or device the series belongs to, if it belongs to one. */
+  readonly source?: string;
+}
+
+/** `count` consecutive samples. `timesNs` and each column hold exactly `count` values; columns follow `RunHead.series`. */
+export interface SampleChunk {
+  readonly firstIndex: number;
+  readonly count: number;
+  readonly timesNs: Float64Array;
+  readonly columns: readonly Float64Array[];
+}
+
+export type EventKind =
+  | 'phase' // setup, precopy, switchover, device state, resume…: spans of the migration
+  | 'round'
+  | 'harvest' // one dirty sync: what it found and what it cost
+  | 'stop'
+  | 'resume'
+  | 'throttle'
+  | 'device-state'
+  | 'map-change'
+  | 'split'
+  | 'collapse'
+  | 'unmap'
+  | 'fault'
+  | 'loss' // the step that dropped dirt; `detail.pages` counts, the summary's `losses` lists
+  | 'error'
+  | 'note';
+
+/** A point (`durationNs` 0) or a span on the time axis. `detail` is flat so that every store and export can hold it. */
+export interface RunEvent {
+  readonly timeNs: number;
+  readonly durationNs: number;
+  readonly kind: EventKind;
+  /** One line, in the field's terms. */
+  readonly text: string;
+  /** Name of the device, vCPU group or listener concerned. */
+  readonly source?: string;
+  readonly detail: Readonly<Record<string, number | string | boolean>>;
+}
+
+export type Outcome = 'completed' | 'timed-out' | 'cancelled' | 'failed';
+
+/** One step of the blackout, in order; the steps add up to `downtimeNs`. */
+export interface DowntimePart {
+  readonly name: string;
+  readonly durationNs: number;
+}
+
+/** A group of lost pages with one cause. Pages are RAM pages (ram_addr >> 12), as runs `[first, count]`. */
+export interface Loss {
+  readonly cause: string;
+  /** Index into the run's events of the step that dropped the dirt, or -1 where no single step did. */
+  readonly eventIndex: number;
+  readonly writers: readonly string[];
+  readonly pages: number;
+  /** At most 64 runs, the lowest; `pages` is the true count. */
+  readonly runs: readonly (readonly [first: number, count: number])[];
+}
+
+export interface Summary {
+  readonly outcome: Outcome;
+  /** Why it ended as it did, in one sentence. */
+  readonly reason: string;
+  readonly startNs: number;
+  readonly totalNs: number;
+  readonly setupNs: number;
+  readonly downtimeNs: number;
+  readonly downtimeParts: readonly DowntimePart[];
+  readonly bytes: {
+    readonly total: number;
+    readonly normal: number;
+    readonly zero: number;
+    readonly device: number;
+    readonly protocol: number;
+  };
+  readonly pages: {
+    readonly total: number;
+    readonly normal: number;
+    readonly zero: number;
+    /** Page transmissions beyond the first of each page. */
+    readonly resent: number;
+    /** Transmissions of a page whose contents the destination already had (the oracle's judgement). */
+    readonly needless: number;
+    /** Pages whose last contents the destination lacks though nothing tracks them any more (the oracle's judgement). */
+    readonly lost: number;
+  };
+  /** Dirty syncs, as QEMU's dirty-sync-count. */
+  readonly rounds: number;
+  readonly losses: readonly Loss[];
+  /** Time guest vCPUs could not run because of tracking, throttling or the big lock, before the blackout. */
+  readonly guestStallNs: number;
+  /** Guest writes performed over writes asked for between start and stop; 1 = not slowed, null = no paced workload. */
+  readonly guestSpeed: number | null;
+  readonly throttleMaxPercent: number;
+  readonly tracking: {
+    readonly harvestNs: number;
+    readonly entriesTouched: number;
+    readonly iotlbFlushes: number;
+    readonly faults: number;
+  };
+  /** Simulated nanoseconds and events processed; not part of the comparison of two runs. */
+  readonly simulatedNs: number;
+}
+
+/** The verdict of one line of the experiment's `expect`. */
+export interface ExpectResult {
+  readonly path: string;
+  readonly expected: string;
+  readonly actual: string;
+  readonly met: boolean;
+}
+
+/** Known before the first sample. */
+export interface RunHead {
+  readonly engineVersion: string;
+  readonly seed: number;
+  readonly samplingNs: number;
+  readonly series: readonly SeriesInfo[];
+}
+
+/** Progress for people; never part of a result. */
+export interface Progress {
+  readonly phase: string;
+  readonly round: number;
+  readonly simulatedNs: number;
+  /** The simulated time at which the run ends at the latest. */
+  readonly limitNs: number;
+  /** Pages still to be sent, and the threshold under which the guest is stopped. */
+  readonly pagesLeft: number;
+  readonly pagesThreshold: number;
+}
+
+/** Where a producer puts what it makes, in this order: head, then chunks and events as they come, then finished. */
+export interface RunSink {
+  head(head: RunHead): void;
+  samples(chunk: SampleChunk): void;
+  event(event: RunEvent): void;
+  finished(summary: Summary, expect: readonly ExpectResult[], hash: string): void;
+}
