@@ -4,6 +4,12 @@
 // Producers push them through a `RunSink` while they work; hosts, the store, charts and reports read nothing else.
 // Every number is a double with its unit in the series' description; times are integer simulated nanoseconds counted
 // from the beginning of the run (the guest has been running since 0; the migration starts at `summary.startNs`).
+//
+// The engine knows everything; a measurement knows what its tools report and an import what its file says. What a
+// producer cannot know is null in the summary (never 0) and NaN in a sample, and a series nobody measured is left out.
+
+/** A figure, or null where the producer of the run cannot know it. */
+export type Known = number | null;
 
 /** What a value means, which decides how it is drawn, down-sampled and compared. */
 export type SeriesKind =
@@ -26,7 +32,10 @@ export interface SeriesInfo {
   readonly source?: string;
 }
 
-/** `count` consecutive samples. `timesNs` and each column hold exactly `count` values; columns follow `RunHead.series`. */
+/**
+ * `count` consecutive samples. `timesNs` and each column hold exactly `count` values; columns follow `RunHead.series`.
+ * NaN: not known at this time (measured and imported runs only). Times never fall.
+ */
 export interface SampleChunk {
   readonly firstIndex: number;
   readonly count: number;
@@ -88,40 +97,44 @@ export interface Summary {
   readonly reason: string;
   readonly startNs: number;
   readonly totalNs: number;
-  readonly setupNs: number;
-  readonly downtimeNs: number;
+  readonly setupNs: Known;
+  /** What QEMU calls downtime: from the source's decision to stop until its last byte is away. */
+  readonly downtimeNs: Known;
   readonly downtimeParts: readonly DowntimePart[];
   readonly bytes: {
     readonly total: number;
-    readonly normal: number;
-    readonly zero: number;
-    readonly device: number;
-    readonly protocol: number;
+    readonly normal: Known;
+    readonly zero: Known;
+    readonly device: Known;
+    readonly protocol: Known;
   };
   readonly pages: {
     readonly total: number;
-    readonly normal: number;
-    readonly zero: number;
+    readonly normal: Known;
+    readonly zero: Known;
     /** Page transmissions beyond the first of each page. */
-    readonly resent: number;
+    readonly resent: Known;
     /** Transmissions of a page whose contents the destination already had (the oracle's judgement). */
-    readonly needless: number;
-    /** Pages whose last contents the destination lacks though nothing tracks them any more (the oracle's judgement). */
-    readonly lost: number;
+    readonly needless: Known;
+    /**
+     * Pages whose last contents the destination lacks though nothing tracks them any more: the oracle's judgement, or
+     * counted by comparing both memories after the stop. null = not checked.
+     */
+    readonly lost: Known;
   };
   /** Dirty syncs, as QEMU's dirty-sync-count. */
-  readonly rounds: number;
+  readonly rounds: Known;
   readonly losses: readonly Loss[];
   /** Time guest vCPUs could not run because of tracking, throttling or the big lock, before the blackout. */
-  readonly guestStallNs: number;
+  readonly guestStallNs: Known;
   /** Guest writes performed over writes asked for between start and stop; 1 = not slowed, null = no paced workload. */
   readonly guestSpeed: number | null;
   readonly throttleMaxPercent: number;
   readonly tracking: {
-    readonly harvestNs: number;
-    readonly entriesTouched: number;
-    readonly iotlbFlushes: number;
-    readonly faults: number;
+    readonly harvestNs: Known;
+    readonly entriesTouched: Known;
+    readonly iotlbFlushes: Known;
+    readonly faults: Known;
   };
   /** Simulated nanoseconds and events processed; not part of the comparison of two runs. */
   readonly simulatedNs: number;
@@ -135,8 +148,15 @@ export interface ExpectResult {
   readonly met: boolean;
 }
 
+/** Who produced a run. `text` is for people: 'QEMU 7.2.22, TCG', 'guestperf report scenario.json'. */
+export interface RunSource {
+  readonly kind: 'sim' | 'qemu' | 'import';
+  readonly text: string;
+}
+
 /** Known before the first sample. */
 export interface RunHead {
+  readonly source: RunSource;
   readonly engineVersion: string;
   readonly seed: number;
   readonly samplingNs: number;
