@@ -1,0 +1,143 @@
+// What each step costs in simulated time: one named constant with its unit, default, allowed range and source. An experiment
+// overrides any of them under `costs:`; a host profile (`host:`) is a named set of overrides.
+//
+// Not modelled: costs that depend on cache state, on the number of sockets, or on load from outside the experiment.
+// Values marked "estimate" are orders of magnitude from general knowledge, not a measurement: vary them before trusting a
+// result that hangs on them.
+
+export type CostUnit =
+  'ns' | 'ns/page' | 'ns/GiB' | 'ns/MiB' | 'ns/entry' | 'ns/mapping' | 'bytes/s' | 'ratio' | 'pages';
+
+export interface Cost {
+  readonly unit: CostUnit;
+  readonly value: number;
+  readonly min: number;
+  readonly max: number;
+  readonly what: string;
+  readonly source: string;
+}
+
+const cost = (
+  value: number,
+  unit: CostUnit,
+  range: readonly [min: number, max: number],
+  what: string,
+  source: string,
+): Cost => ({
+  unit,
+  value,
+  min: range[0],
+  max: range[1],
+  what,
+  source,
+});
+
+const MS = 1e6;
+const US = 1e3;
+
+export const COSTS = {
+  // vCPUs and KVM
+  vcpu_page_write: cost(60, 'ns/page', [1, 1e6], 'one page write by a vCPU at full speed', 'measured guest: 17 M/s'),
+  wp_fault: cost(260, 'ns/page', [0, 1e6], 'write-protect fault of a vCPU, fast path', 'cloud-hypervisor issue 8899'),
+  wp_fault_split: cost(
+    4 * US,
+    'ns',
+    [0, 1e9],
+    'first write to a huge page: split under the lock, without eager split',
+    'KVM list, Matlack 2022, derived',
+  ),
+  eager_split_gib: cost(1 * MS, 'ns/GiB', [0, 1e9], 'eager split of huge pages', 'KVM list, Matlack 2022, derived'),
+  pml_exit: cost(2 * US, 'ns', [0, 1e6], 'exit of a full PML buffer of 512 entries', 'estimate'),
+  ring_exit: cost(5 * US, 'ns', [0, 1e9], 'exit of a vCPU whose dirty ring is full, to its return', 'estimate'),
+  ring_collect: cost(30, 'ns/page', [0, 1e6], 'collect and reset one ring entry', 'estimate'),
+  log_enable: cost(0.1 * MS, 'ns', [0, 1e10], 'switch dirty logging on, initially set', 'cloud-hypervisor issue 8899'),
+  log_enable_gib: cost(
+    4.5 * MS,
+    'ns/GiB',
+    [0, 1e9],
+    'switch dirty logging on when every page is write-protected at once',
+    'cloud-hypervisor issue 8899: 4-5 ms/GiB',
+  ),
+  log_get: cost(20 * US, 'ns', [0, 1e9], 'KVM_GET_DIRTY_LOG of one slot, fixed part', 'estimate'),
+  log_get_gib: cost(10 * US, 'ns/GiB', [0, 1e9], 'copy and merge the dirty log: 32 KiB of bitmap per GiB', 'estimate'),
+  log_get_page: cost(5, 'ns/page', [0, 1e6], 'handling of one dirty page in a sync', 'estimate'),
+  log_clear: cost(2 * US, 'ns', [0, 1e9], 'KVM_CLEAR_DIRTY_LOG of one chunk, fixed part', 'estimate'),
+  log_clear_page: cost(
+    5.7,
+    'ns/page',
+    [0, 1e6],
+    're-protect one page in a clear, under the mmu lock',
+    'cloud-hypervisor issue 8899: 1.5 ms/GiB',
+  ),
+  sync_fixed: cost(0.1 * MS, 'ns', [0, 1e10], 'bitmap sync, fixed part', 'measured: 0.09-0.36 ms up to 2 GiB'),
+  lock_stall: cost(1, 'ratio', [0, 1], 'share of lock-hold time that writing vCPUs lose', 'estimate'),
+  bql_stall: cost(0.05, 'ratio', [0, 1], 'share of big-lock time that vCPUs lose (device exits wait)', 'estimate'),
+
+  // The migration thread and the wire
+  setup: cost(3.4 * MS, 'ns', [0, 1e11], 'from the command to the first page', 'measured: 3.4 ms (1.6-15)'),
+  page_send: cost(900, 'ns/page', [1, 1e7], 'copy one page into the stream on the main channel', 'estimate: 4.5 GB/s'),
+  page_send_multifd: cost(900, 'ns/page', [1, 1e7], 'the same, by one multifd channel', 'estimate'),
+  page_queue_multifd: cost(120, 'ns/page', [0, 1e7], 'hand one page to a multifd channel', 'estimate'),
+  zero_page: cost(250, 'ns/page', [1, 1e6], 'find a page to be zero and send 9 bytes', 'measured: 0.22-0.28 us'),
+  page_send_stopped: cost(900, 'ns/page', [1, 1e7], 'page_send while the guest is stopped', 'as page_send'),
+  xbzrle_encode: cost(1.5 * US, 'ns/page', [0, 1e7], 'compare a page with its cached copy and encode', 'estimate'),
+  send_latency: cost(50 * US, 'ns', [0, 1e10], 'from the last byte away to the destination having it', 'estimate'),
+
+  // Stop and resume
+  vm_stop: cost(0.14 * MS, 'ns', [0, 1e11], 'from the decision to all vCPUs stopped', 'measured: 0.14 ms (0.06-3.9)'),
+  device_state_other: cost(
+    1.5 * MS,
+    'ns',
+    [0, 1e11],
+    'state of the emulated devices, block inactivate, end of stream',
+    'measured: downtime floor about 3 ms',
+  ),
+  return_path: cost(0.5 * MS, 'ns', [0, 1e11], 'until the return path is closed', 'estimate'),
+  resume: cost(
+    3.1 * MS,
+    'ns',
+    [0, 1e11],
+    'from the source being done to the guest running',
+    'measured: 3.1 ms (2.0-4.7)',
+  ),
+  postcopy_fault: cost(300 * US, 'ns', [0, 1e9], 'a userfault: request, page back, wake up', 'estimate'),
+
+  // IOMMU and devices
+  iotlb_flush: cost(2 * US, 'ns', [0, 1e9], 'IOTLB invalidation of a range or domain, with its wait', 'estimate'),
+  iotlb_miss: cost(100, 'ns', [0, 1e6], 'one page-table walk by the unit', 'estimate'),
+  pte_walk: cost(
+    4,
+    'ns/entry',
+    [0, 1e6],
+    'read and clear one leaf entry in a harvest',
+    'performance.md: 16 GiB in 8.5 ms',
+  ),
+  dirty_ioctl: cost(3 * US, 'ns', [0, 1e9], 'one IOMMU or VFIO dirty query, fixed part', 'estimate'),
+  iommu_map: cost(0.3 * US, 'ns/mapping', [0, 1e9], 'one map operation', 'estimate'),
+  iommu_unmap: cost(0.5 * US, 'ns/mapping', [0, 1e9], 'one unmap operation without its flush', 'estimate'),
+  viommu_exit: cost(2 * US, 'ns', [0, 1e9], 'one exit of a guest to the emulated IOMMU', 'estimate'),
+  viommu_sync_mapping: cost(1 * US, 'ns/mapping', [0, 1e9], 'dirty query of one guest mapping', 'QEMU: one ioctl each'),
+  split_entry: cost(
+    0.5,
+    'ns/entry',
+    [0, 1e6],
+    'write one entry when a block is split',
+    'performance.md: 1 GiB in 0.13 ms',
+  ),
+  device_quiesce: cost(1 * MS, 'ns', [0, 1e11], 'a device to P2P', 'estimate'),
+  device_stop: cost(2 * MS, 'ns', [0, 1e11], 'a device to STOP_COPY', 'estimate'),
+  device_state_read: cost(0.3 * MS, 'ns/MiB', [0, 1e9], 'read device state from its driver', 'estimate: 3.5 GB/s'),
+  device_state_load: cost(0.5 * MS, 'ns/MiB', [0, 1e9], 'load device state at the destination', 'estimate: 2 GB/s'),
+} as const satisfies Record<string, Cost>;
+
+export type CostName = keyof typeof COSTS;
+/** Every cost by name, in its unit. */
+export type Costs = Readonly<Record<CostName, number>>;
+
+export const COST_NAMES = Object.keys(COSTS) as readonly CostName[];
+
+export function costsWith(overrides: Readonly<Partial<Record<CostName, number>>>): Costs {
+  const result: Partial<Record<CostName, number>> = {};
+  for (const name of COST_NAMES) result[name] = overrides[name] ?? COSTS[name].value;
+  return result as Costs;
+}
