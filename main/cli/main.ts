@@ -1,0 +1,1 @@
+console.log('no commands yet', process.argv.slice(2));

@@ -1,0 +1,162 @@
+// `npm test`: every check there is, in one go, and a last line with true sums.
+//
+// The static checks (format, lint, types, dependency rule) count as one test each; the suites count test by test. Nothing
+// stops at the first failure: one run tells everything that is wrong. Arguments select suites by path, as vitest does.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { checkDependencies } from './dependencies.ts';
+import type { SuiteResult } from './vitestReporter.ts';
+
+const root = resolve(import.meta.dirname, '..', '..');
+
+/** A command's exit code and all that it printed. */
+export interface Finished {
+  readonly code: number;
+  readonly output: string;
+}
+
+/** Runs an npm package's command with this Node. `inherit` lets it speak to the terminal itself. */
+function runTool(
+  tool: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+  inherit = false,
+): Promise<Finished> {
+  return new Promise((done) => {
+    const child = spawn(process.execPath, [toolScript(tool), ...args], {
+      cwd: root,
+      env: { ...process.env, ...(inherit && process.stdout.isTTY ? {} : { NO_COLOR: '1' }), ...env },
+      stdio: inherit ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'],
+    });
+    let output = '';
+    child.stdout?.on('data', (text: Buffer) => (output += text.toString()));
+    child.stderr?.on('data', (text: Buffer) => (output += text.toString()));
+    child.on('error', (error) => {
+      done({ code: 127, output: String(error) });
+    });
+    child.on('close', (code) => {
+      done({ code: code ?? 1, output });
+    });
+  });
+}
+
+function toolScript(tool: string): string {
+  const [packageName, command] = tool.includes(':') ? tool.split(':') : [tool, tool];
+  const folder = join(root, 'node_modules', packageName ?? tool);
+  const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+    bin: string | Record<string, string>;
+  };
+  const script = typeof bin === 'string' ? bin : bin[command ?? tool];
+  if (script === undefined) throw new Error(`${tool} has no command`);
+  return join(folder, script);
+}
+
+interface Check {
+  readonly name: string;
+  /** Resolves with a note for the report; throws with everything the reader needs to mend it. */
+  run(): Promise<string>;
+}
+
+function toolCheck(name: string, tool: string, args: readonly string[]): Check {
+  return {
+    name,
+    run: async () => {
+      const { code, output } = await runTool(tool, args);
+      if (code !== 0) throw new Error(output.trim());
+      return '';
+    },
+  };
+}
+
+const checks: readonly Check[] = [
+  toolCheck('format', 'prettier', ['--check', '.', '--log-level', 'warn']),
+  toolCheck('types of the engine', 'typescript:tsc', ['-p', 'engine']),
+  toolCheck('types of everything', 'typescript:tsc', ['-p', '.']),
+  toolCheck('lint', 'eslint', ['.']),
+  {
+    name: 'dependency rule',
+    run: () => checkDependencies(root, (args, cwd) => cruise(args, cwd)),
+  },
+];
+
+async function cruise(args: readonly string[], cwd: string): Promise<string> {
+  return new Promise((done, fail) => {
+    const child = spawn(process.execPath, [toolScript('dependency-cruiser:depcruise'), ...args], { cwd });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (text: Buffer) => (stdout += text.toString()));
+    child.stderr.on('data', (text: Buffer) => (stderr += text.toString()));
+    child.on('error', fail);
+    child.on('close', () => {
+      if (stderr === '') done(stdout);
+      else fail(new Error(stderr));
+    });
+  });
+}
+
+async function runSuites(filters: readonly string[]): Promise<SuiteResult> {
+  const folder = mkdtempSync(join(tmpdir(), 'brownout-test-'));
+  const file = join(folder, 'result.json');
+  try {
+    const reporters = ['--reporter=dot', '--reporter=./main/setup/vitestReporter.ts'];
+    const { code } = await runTool('vitest', ['run', ...reporters, ...filters], { BROWNOUT_TEST_RESULT: file }, true);
+    let result: SuiteResult;
+    try {
+      result = JSON.parse(readFileSync(file, 'utf8')) as SuiteResult;
+    } catch {
+      return {
+        passed: 0,
+        failed: 1,
+        skipped: [],
+        problems: [`vitest ended with exit code ${code} before it could report`],
+      };
+    }
+    // vitest fails for reasons of its own, too (an error outside any test): never report success over them.
+    if (code !== 0 && result.failed === 0) {
+      return { ...result, failed: 1, problems: [...result.problems, `vitest ended with exit code ${code}`] };
+    }
+    return result;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const started = Date.now();
+let passed = 0;
+let failed = 0;
+const problems: string[] = [];
+console.log(`Node.js ${process.versions.node} on ${process.platform} ${process.arch}`);
+for (const check of checks) {
+  const from = Date.now();
+  try {
+    const note = await check.run();
+    passed++;
+    console.log(`ok      ${check.name}${note === '' ? '' : `: ${note}`} (${seconds(from)})`);
+  } catch (error) {
+    failed++;
+    problems.push(check.name);
+    console.log(`FAILED  ${check.name} (${seconds(from)})\n${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+const suites = await runSuites(process.argv.slice(2));
+passed += suites.passed;
+failed += suites.failed;
+problems.push(...suites.problems);
+
+if (suites.skipped.length > 0) {
+  console.log('\nSkipped:');
+  for (const { name, why } of suites.skipped) console.log(`  ${name}\n    ${why === '' ? 'no reason given' : why}`);
+}
+if (problems.length > 0) {
+  console.log('\nFailed:');
+  for (const problem of problems) console.log(`  ${problem}`);
+}
+console.log(`\ntook ${seconds(started)}`);
+console.log(`${passed} passed, ${failed} failed, ${suites.skipped.length} skipped`);
+process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
+
+function seconds(since: number): string {
+  return `${((Date.now() - since) / 1000).toFixed(1)} s`;
+}

@@ -1,0 +1,2 @@
+import { table } from '../iommu/table.ts';
+export const climbed = table;

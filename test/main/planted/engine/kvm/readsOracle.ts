@@ -1,0 +1,2 @@
+import { oracle } from '../migration/oracle.ts';
+export const peeked = oracle;

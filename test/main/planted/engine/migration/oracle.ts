@@ -1,0 +1,1 @@
+export const oracle = 1;

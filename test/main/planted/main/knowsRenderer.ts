@@ -1,0 +1,2 @@
+import { view } from '../renderer/view.ts';
+export const seen = view;

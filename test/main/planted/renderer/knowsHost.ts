@@ -1,0 +1,2 @@
+import { host } from '../main/host.ts';
+export const known = host;

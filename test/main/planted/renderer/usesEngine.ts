@@ -1,0 +1,2 @@
+import { table } from '../engine/iommu/table.ts';
+export const used = table;
