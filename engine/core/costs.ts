@@ -38,6 +38,7 @@ const US = 1e3;
 export const COSTS = {
   // vCPUs and KVM
   vcpu_page_write: cost(60, 'ns/page', [1, 1e6], 'one page write by a vCPU at full speed', 'measured guest: 17 M/s'),
+  background_pages: cost(2, 'pages', [0, 4096], 'pages the guest writes all the time even when idle', 'measured: 2'),
   wp_fault: cost(260, 'ns/page', [0, 1e6], 'write-protect fault of a vCPU, fast path', 'cloud-hypervisor issue 8899'),
   wp_fault_split: cost(
     4 * US,

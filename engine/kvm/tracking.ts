@@ -1,0 +1,41 @@
+// What the machine and the migration see of KVM's dirty tracking, whichever way it reports.
+
+import type { DirtyTracker } from '../core/ports.ts';
+import type { Memslot } from './slots.ts';
+
+export interface KvmTracking extends DirtyTracker {
+  /** Page writes by the vCPUs of a group; returns the vCPU time that noticing them cost. */
+  writePages(group: number, pages: Uint32Array, count: number): number;
+  writeRun(group: number, firstPage: number, count: number): number;
+  /** Pages noticed by a fault, D bit or ring entry so far. */
+  readonly faults: number;
+}
+
+/** How QEMU sets KVM up. */
+export type KvmTrackingKind = 'dirty-log' | 'dirty-log-legacy' | 'dirty-ring' | 'pml';
+
+export interface KvmTrackingConfig {
+  readonly pages: number;
+  readonly slots: readonly Memslot[];
+  /** 4 KiB pages per host page behind guest RAM: 1, 512 or 262144. */
+  readonly backingPages: number;
+  readonly eagerSplit: boolean;
+  readonly costs: KvmCosts;
+}
+
+/** Nanoseconds; names and meaning as in core/costs.ts. */
+export interface KvmCosts {
+  readonly wp_fault: number;
+  readonly wp_fault_split: number;
+  readonly eager_split_gib: number;
+  readonly pml_exit: number;
+  readonly ring_exit: number;
+  readonly ring_collect: number;
+  readonly log_enable: number;
+  readonly log_enable_gib: number;
+  readonly log_get: number;
+  readonly log_get_gib: number;
+  readonly log_get_page: number;
+  readonly log_clear: number;
+  readonly log_clear_page: number;
+}

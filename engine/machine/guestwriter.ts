@@ -1,0 +1,55 @@
+// Where a vCPU group's page writes go: through KVM's tracking, into RAM (a zero page becomes a non-zero one), and to the
+// oracle, which is told by setting the page's bit in the group's own bitmap "written since it was last sent".
+//
+// Nothing here reads a tracker or the oracle's judgement; the bit is tested only to see whether anything is left to do: a page
+// that is in the bitmap has been made non-zero by the write that put it there.
+
+import type { DirtyBitmap } from '../core/bitmap.ts';
+import type { KvmTracking } from '../kvm/tracking.ts';
+import type { Ram } from './ram.ts';
+import type { VcpuTarget } from './vcpu.ts';
+
+export class GuestWriter implements VcpuTarget {
+  readonly #ram: Ram;
+  readonly #kvm: KvmTracking;
+  readonly #group: number;
+  readonly #written: DirtyBitmap;
+  #faultNs = 0;
+  /** Pages that went from "as last sent" to "written since". */
+  dirtied = 0;
+
+  constructor(ram: Ram, kvm: KvmTracking, group: number, written: DirtyBitmap) {
+    this.#ram = ram;
+    this.#kvm = kvm;
+    this.#group = group;
+    this.#written = written;
+  }
+
+  writePages(pages: Uint32Array, count: number): void {
+    this.#faultNs += this.#kvm.writePages(this.#group, pages, count);
+    const written = this.#written;
+    const chunks = written.chunks;
+    for (let i = 0; i < count; i++) {
+      const page = pages[i]!;
+      const chunk = chunks[page >>> 16];
+      if (chunk !== undefined && (chunk[(page & 0xffff) >>> 5]! & (1 << page)) !== 0) continue;
+      written.set(page);
+      this.#ram.nonZero.set(page);
+      this.dirtied++;
+    }
+  }
+
+  writeRun(firstPage: number, count: number): void {
+    if (count === 0) return;
+    this.#faultNs += this.#kvm.writeRun(this.#group, firstPage, count);
+    const newly = this.#written.setRange(firstPage, count);
+    if (newly > 0) this.#ram.nonZero.setRange(firstPage, count);
+    this.dirtied += newly;
+  }
+
+  takeFaultNs(): number {
+    const ns = this.#faultNs;
+    this.#faultNs = 0;
+    return ns;
+  }
+}

@@ -1,0 +1,185 @@
+// A group of vCPUs with one workload. What it models is the measured guest: a 1 kHz tick hands out rate / 1000 page
+// writes and the vCPU halts in between; writes that could not be made are made up for, at most `catchUpNs` worth; at full
+// speed there is no pacing.
+//
+// A tick has a budget of vCPU time: its length times the vCPUs, less what they could not run (throttle, stalls, debt of
+// faults). Writes cost vcpu_page_write each; faults put their cost into the debt of the next tick. Throttling is QEMU's
+// (system/cpu-throttle.c): each vCPU sleeps 10 ms * p / (1 - p), then runs 10 ms, and so on.
+//
+// Left out: scheduling of vCPUs on fewer host CPUs; reads; a group's vCPUs share one pattern and its random stream.
+
+import { RandomStream } from '../core/random.ts';
+import type { Actor } from '../core/scheduler.ts';
+import { createPattern, type PageTarget, type Pattern, type PatternConfig } from './pattern.ts';
+
+export const TICK_NS = 1_000_000;
+export const THROTTLE_TIMESLICE_NS = 10_000_000;
+
+export interface PhaseConfig {
+  readonly pattern: PatternConfig;
+  /** Page writes per second of the whole group; Infinity = full speed. */
+  readonly writesPerSecond: number;
+  /** How long the phase lasts; the phases repeat. */
+  readonly forNs: number;
+}
+
+export interface VcpuGroupConfig {
+  readonly name: string;
+  readonly vcpus: number;
+  readonly phases: readonly PhaseConfig[];
+  readonly catchUpNs: number;
+  readonly pageWriteNs: number;
+  readonly seed: number;
+}
+
+/** Takes the group's writes and says what they cost it, in vCPU nanoseconds since it was last asked. */
+export interface VcpuTarget extends PageTarget {
+  takeFaultNs(): number;
+}
+
+interface Phase {
+  readonly pattern: Pattern;
+  readonly writesPerSecond: number;
+  readonly startNs: number;
+  readonly endNs: number;
+}
+
+/** Time in [fromNs, toNs] during which a vCPU throttled since `sinceNs` runs: it sleeps first, then runs a timeslice. */
+export function throttledRunNs(fromNs: number, toNs: number, sinceNs: number, percent: number): number {
+  if (percent <= 0) return toNs - fromNs;
+  const sleepNs = (THROTTLE_TIMESLICE_NS * percent) / (100 - percent);
+  const cycleNs = sleepNs + THROTTLE_TIMESLICE_NS;
+  const runUntil = (atNs: number): number => {
+    const elapsed = Math.max(0, atNs - sinceNs);
+    const cycles = Math.floor(elapsed / cycleNs);
+    return cycles * THROTTLE_TIMESLICE_NS + Math.max(0, elapsed - cycles * cycleNs - sleepNs);
+  };
+  const before = Math.max(0, Math.min(toNs, sinceNs) - fromNs);
+  return before + runUntil(toNs) - runUntil(fromNs);
+}
+
+export class VcpuGroup implements Actor {
+  readonly name: string;
+  readonly vcpus: number;
+  readonly #config: VcpuGroupConfig;
+  readonly #target: VcpuTarget;
+  readonly #phases: readonly Phase[];
+  readonly #cycleNs: number;
+  #lastNs = 0;
+  #owed = 0;
+  /** vCPU time lost that is still to be taken from coming ticks. */
+  #debtNs = 0;
+  #throttlePercent = 0;
+  #throttleSinceNs = 0;
+  #stopped = false;
+  /** Page writes made. */
+  writes = 0;
+  /** Page writes asked for by paced phases while the guest ran. */
+  asked = 0;
+  /** Page writes made by paced phases. */
+  pacedWrites = 0;
+  /** vCPU time lost to faults, locks and exits. */
+  stallNs = 0;
+  /** vCPU time lost to throttling. */
+  throttledNs = 0;
+
+  constructor(config: VcpuGroupConfig, target: VcpuTarget) {
+    this.name = config.name;
+    this.vcpus = config.vcpus;
+    this.#config = config;
+    this.#target = target;
+    const random = new RandomStream(config.seed, `vcpu ${config.name}`);
+    let startNs = 0;
+    this.#phases = config.phases.map((phase) => {
+      const endNs = startNs + phase.forNs;
+      const made: Phase = {
+        pattern: createPattern(phase.pattern, random),
+        writesPerSecond: phase.writesPerSecond,
+        startNs,
+        endNs,
+      };
+      startNs = endNs;
+      return made;
+    });
+    this.#cycleNs = startNs;
+  }
+
+  /** Whether it ever writes. */
+  get isIdle(): boolean {
+    return this.#config.phases.every((phase) => phase.pattern.kind === 'idle' || phase.writesPerSecond === 0);
+  }
+
+  get throttlePercent(): number {
+    return this.#throttlePercent;
+  }
+
+  setThrottle(nowNs: number, percent: number): void {
+    if (this.#throttlePercent === 0) this.#throttleSinceNs = nowNs;
+    this.#throttlePercent = percent;
+  }
+
+  /** All vCPUs of the group lose `ns` of time each. */
+  stall(ns: number): void {
+    this.#debtNs += ns * this.vcpus;
+    this.stallNs += ns * this.vcpus;
+  }
+
+  /** The guest is stopped: its clock stands still, and nothing is owed for that time. */
+  stop(nowNs: number): void {
+    this.run(nowNs);
+    this.#stopped = true;
+  }
+
+  resume(nowNs: number): void {
+    this.#stopped = false;
+    this.#lastNs = nowNs;
+    this.#owed = 0;
+    this.#debtNs = 0;
+  }
+
+  run(nowNs: number): number {
+    if (this.#stopped) return Infinity;
+    const elapsedNs = nowNs - this.#lastNs;
+    if (elapsedNs > 0) this.#tick(this.#lastNs, nowNs);
+    this.#lastNs = nowNs;
+    return this.isIdle ? Infinity : nowNs + TICK_NS;
+  }
+
+  #tick(fromNs: number, toNs: number): void {
+    const elapsedNs = toNs - fromNs;
+    const runNs = throttledRunNs(fromNs, toNs, this.#throttleSinceNs, this.#throttlePercent);
+    this.throttledNs += (elapsedNs - runNs) * this.vcpus;
+    let budgetNs = runNs * this.vcpus;
+    const paid = Math.min(budgetNs, this.#debtNs);
+    this.#debtNs -= paid;
+    budgetNs -= paid;
+
+    const atNs = this.#cycleNs === Infinity ? fromNs : fromNs % this.#cycleNs;
+    const phase = this.#phases.find((candidate) => atNs < candidate.endNs);
+    if (phase === undefined) return;
+    const sinceStartNs = atNs - phase.startNs;
+    const rate = phase.writesPerSecond;
+    if (rate === 0 || !phase.pattern.active(sinceStartNs)) return;
+
+    const possible = Math.floor(budgetNs / this.#config.pageWriteNs);
+    let writes: number;
+    if (rate === Infinity) {
+      writes = possible;
+    } else {
+      const due = (rate * elapsedNs) / 1e9;
+      this.asked += due;
+      // Whole writes only; the fraction is kept beyond the cap, or a slow rate would never write.
+      const cap = Math.max((rate * Math.max(this.#config.catchUpNs, elapsedNs)) / 1e9, 1);
+      this.#owed = Math.min(this.#owed + due, cap);
+      writes = Math.min(Math.floor(this.#owed), possible);
+      this.#owed -= writes;
+      this.pacedWrites += writes;
+    }
+    if (writes <= 0) return;
+    this.writes += writes;
+    phase.pattern.write(writes, sinceStartNs, this.#target);
+    const faultNs = this.#target.takeFaultNs();
+    this.#debtNs += faultNs;
+    this.stallNs += faultNs;
+  }
+}
