@@ -1,0 +1,74 @@
+// Building blocks of the schema that are not quantities: fields with their documentation, switches, names, counts.
+//
+// Every field carries what a form, the JSON Schema and docs/experiment-file.md show: a title, one line of explanation,
+// its unit and the source of its default or rule. The default itself is written as in a file (`300ms`).
+
+import * as z from 'zod';
+import { isControl } from './quantity.ts';
+
+export interface FieldInfo {
+  readonly title: string;
+  /** One line: what it is and why it matters. */
+  readonly description: string;
+  /** Where the default or the rule comes from. */
+  readonly source?: string;
+}
+
+/** Attaches the documentation of a field. Goes outermost: zod's metadata belongs to one schema object. */
+export function field<Schema extends z.ZodType>(schema: Schema, { title, description, source }: FieldInfo): Schema {
+  return schema.meta({ title, description, ...(source === undefined ? {} : { 'x-source': source }) });
+}
+
+/** A name that paths, series identifiers and messages can carry: letters, digits, `_`, `-`, at most 32 of them. */
+export const identifier = (): z.ZodType<string, string> =>
+  z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,31}$/, {
+    error: 'a name is 1 to 32 letters, digits, _ or -, beginning with a letter\nFor example: nic0',
+  });
+
+/** One line of any script, without control characters. */
+export const line = (longest: number): z.ZodType<string, string> =>
+  z
+    .string()
+    .trim()
+    .min(1, { error: 'the text is empty' })
+    .max(longest, { error: (issue) => tooLong(issue.input, longest) })
+    .refine((text) => !Array.from(text).some(isControl), {
+      error: 'the text holds a control character or a line break\nWrite one line of plain text.',
+    });
+
+/** Several lines of any script; tabs and line feeds are the only control characters. */
+export const prose = (longest: number): z.ZodType<string, string> =>
+  z
+    .string()
+    .max(longest, { error: (issue) => tooLong(issue.input, longest) })
+    .refine((text) => !Array.from(text).some((char) => char !== '\n' && char !== '\t' && isControl(char)), {
+      error: 'the text holds a control character',
+    });
+
+function tooLong(input: unknown, longest: number): string {
+  return `the text has ${String(input).length} characters, at most ${longest} are allowed`;
+}
+
+/** A whole number in a range. */
+export const count = (min: number, max: number): z.ZodType<number, number> => z.int().min(min).max(max);
+
+/** `false`, `true`, or a group of fields (which switches it on): always an object with `enabled` in the result. */
+export function toggle<Shape extends z.core.$ZodLooseShape>(
+  shape: Shape,
+): z.ZodType<
+  z.output<z.ZodObject<Shape & { enabled: z.ZodPrefault<z.ZodBoolean> }, z.core.$strict>>,
+  boolean | z.input<z.ZodObject<Shape & { enabled: z.ZodPrefault<z.ZodBoolean> }, z.core.$strict>>
+> {
+  const enabled = field(z.boolean().prefault(true), {
+    title: 'on',
+    description: 'Whether it is on; writing the group of fields switches it on.',
+  });
+  const group = z.strictObject({ enabled, ...shape }) as unknown as z.ZodObject<
+    Shape & { enabled: z.ZodPrefault<z.ZodBoolean> },
+    z.core.$strict
+  >;
+  return z.union([z.boolean(), group]).transform((value) => {
+    // The defaults of every field, also when only `true` or `false` was written.
+    return typeof value === 'boolean' ? group.parse({ enabled: value }) : value;
+  });
+}
