@@ -31,7 +31,7 @@ export function mapLeaves(
     if (slot < 0) return slot === NO_MEMORY ? 'ENOMEM' : format.existsErrno;
     const index = indexAt(format, level, first + done);
     const items = Math.min(entries - index, (count - done) / itemSize);
-    const failure = fill(table, slot, level, index, items, pa + done, log2, access);
+    const failure = fill(table, slot, level, index, items, first + done, pa + done, log2, access);
     if (failure !== undefined) return failure;
     done += items * itemSize;
   }
@@ -52,7 +52,6 @@ function growTop(table: TableState, end: number, level: number): boolean {
     arena.link(table.root, e);
     table.root = slot;
     table.levels++;
-    table.structureVersion++;
     table.cost.tablesAllocated++;
     table.cost.entries++;
   }
@@ -76,20 +75,21 @@ function tableFor(table: TableState, granule: number, level: number): number {
     }
     const child = arena.allocate();
     if (child < 0) return NO_MEMORY;
-    installTable(table, e, l, child);
+    installTable(table, e, l, child, granule);
     cost.tablesAllocated++;
     slot = child;
   }
   return slot;
 }
 
-/** Makes entry `e` of `level` point to a table. */
-export function installTable(table: TableState, e: number, level: number, child: number): void {
+/** Makes entry `e` of `level`, which translates `granule`, point to a table. */
+export function installTable(table: TableState, e: number, level: number, child: number, granule: number): void {
   const { arena, format } = table;
   arena.words[2 * e] = entry.tableLo(format, level, child);
   arena.words[2 * e + 1] = entry.tableHi(format, child);
   arena.link(child, e);
-  table.structureVersion++;
+  const size = POWER_OF_TWO[level * format.indexBits]!;
+  table.cache.forget(Math.floor(granule / size) * size, size);
 }
 
 function fill(
@@ -98,6 +98,7 @@ function fill(
   level: number,
   index: number,
   items: number,
+  first: number,
   pa: number,
   log2: number,
   access: number,
@@ -115,7 +116,7 @@ function fill(
   let units = pa * entry.unitsPerGranule(format);
   let e = slot * ENTRIES_PER_SLOT + index;
   const end = e + items;
-  if (level > 0) table.structureVersion++;
+  if (level > 0) table.cache.forget(first, items * POWER_OF_TWO[level * format.indexBits]!);
   while (e < end) {
     const field = units + sizeCode;
     const fieldHi = Math.floor(field / 0x100000);
@@ -148,7 +149,6 @@ function makeRoom(table: TableState, e: number, level: number): boolean {
   arena.words[2 * e] = 0;
   arena.words[2 * e + 1] = 0;
   freeTable(table, slot, level - 1);
-  table.structureVersion++;
   table.cost.flushes = 1;
   return true;
 }

@@ -6,6 +6,7 @@ import type { OperationCost } from './cost.ts';
 import * as entry from './entry.ts';
 import type { PteFormat } from './formats/format.ts';
 import { POWER_OF_TWO } from './leafchoice.ts';
+import { StructureCache } from './structurecache.ts';
 
 export interface PageTableOptions {
   /** Leaf sizes allowed in this domain (its pgsize_bitmap), in bytes; a subset of the format's. Default: the format's. */
@@ -29,8 +30,8 @@ export class TableState {
   /** Slot of the top table, and how many levels there are. */
   root: number;
   levels: number;
-  /** Raised whenever an entry above level 0 changes, so that caches of the structure know. */
-  structureVersion = 0;
+  /** Leads from an IOVA to its leaf entry without a walk. */
+  readonly cache: StructureCache;
   /** Granules mapped. */
   mapped = 0;
   /** The level at which the last `findEntry` ended. */
@@ -42,6 +43,7 @@ export class TableState {
     this.leafSizes = allowedSizes(format, options.pageSizes);
     this.arena = new TableArena(1 << (format.indexBits - 9), options.tablesHint ?? 8);
     this.tableTestLo = Int32Array.from({ length: format.levelsMax }, (_, level) => entry.tableTestLo(format, level));
+    this.cache = new StructureCache(format.indexBits);
     this.root = this.arena.allocate();
     this.levels = format.levelsAtStart;
   }

@@ -41,7 +41,7 @@ function unmapIn(table: TableState, slot: number, level: number, first: number, 
         words[2 * e] = 0;
         words[2 * e + 1] = 0;
         freeTable(table, child, level - 1);
-        table.structureVersion++;
+        table.cache.forget(granule, itemSize);
       }
       index++;
       granule += itemSize;
@@ -54,7 +54,7 @@ function unmapIn(table: TableState, slot: number, level: number, first: number, 
     if (leafFirst + size - 1 > last && format.partialUnmap === 'refuse') return false;
     const items = size / itemSize;
     words.fill(0, 2 * e, 2 * (e + items));
-    if (level > 0) table.structureVersion++;
+    if (level > 0) table.cache.forget(granule, size);
     cost.entries += items - 1;
     table.mapped -= size;
     index += items;

@@ -1,0 +1,134 @@
+// An IOMMU domain: a page table, the IOTLB that caches it, the ATCs of attached devices, and whether dirty tracking is on.
+// iommufd, VFIO and the device models build on this; none of them knows a format.
+//
+// Left out: per-device tracking state (HAD and SSADE are per device; all devices of a domain switch together in the kernel).
+import { READ, WRITE } from './formats/format.ts';
+import { CACHED_DIRTY, CACHED_HELD } from './iotlb.ts';
+import type { Iotlb } from './iotlb.ts';
+import { canBeDirty, isDirty, isReadable, isWritable, leafAddress, leafSizeLog2 } from './entry.ts';
+import { setDirty } from './hardware.ts';
+import { POWER_OF_TWO } from './leafchoice.ts';
+import type { PageTable } from './pagetable.ts';
+import { trackingHardwareOf } from './trackinghardware.ts';
+import type { TrackingHardware } from './trackinghardware.ts';
+import { findEntry } from './walking.ts';
+
+export interface DomainOptions {
+  /** Tag of its IOTLB entries; unique among the domains that share an IOTLB. */
+  readonly id: number;
+  readonly table: PageTable;
+  readonly iotlb: Iotlb;
+}
+
+export class Domain {
+  readonly id: number;
+  readonly table: PageTable;
+  readonly iotlb: Iotlb;
+  readonly hardware: TrackingHardware;
+  /** ATCs of attached devices; `attachAtc` adds. */
+  readonly atcs: Iotlb[] = [];
+  tracking = false;
+  /** Dirty bits that hardware set in memory or in an IOTLB entry. */
+  dirtySets = 0;
+
+  constructor({ id, table, iotlb }: DomainOptions) {
+    this.id = id;
+    this.table = table;
+    this.iotlb = iotlb;
+    this.hardware = trackingHardwareOf(table.format.name);
+    iotlb.register(id, table);
+  }
+
+  attachAtc(atc: Iotlb): void {
+    atc.register(this.id, this.table);
+    this.atcs.push(atc);
+  }
+
+  detachAtc(atc: Iotlb): void {
+    atc.invalidateDomain(this.id);
+    const at = this.atcs.indexOf(atc);
+    if (at >= 0) this.atcs.splice(at, 1);
+  }
+
+  /** Whether a write sets Dirty bits now. */
+  get recording(): boolean {
+    return this.tracking || this.hardware.recordsWhileOff;
+  }
+
+  /** Switches the hardware on or off; answers domain flushes done. Clearing the bits first is the caller's (iommufd's) part. */
+  setTracking(on: boolean): number {
+    if (this.tracking === on) return 0;
+    this.tracking = on;
+    if (!this.hardware.toggleFlushesDomain) return 0;
+    this.flushDomain();
+    return 1;
+  }
+
+  flushRange(first: number, count: number): void {
+    this.iotlb.invalidateRange(this.id, first, count);
+    for (const atc of this.atcs) atc.invalidateRange(this.id, first, count);
+  }
+
+  flushDomain(): void {
+    this.iotlb.invalidateDomain(this.id);
+    for (const atc of this.atcs) atc.invalidateDomain(this.id);
+  }
+
+  /**
+   * One access as the hardware performs it: IOTLB, else walk, permission, Dirty. Answers the physical granule, or -1 for a
+   * fault. `touch` is the same in batches; this is the plain form (and the ATC's translation request).
+   */
+  access(granule: number, write: boolean): number {
+    const { iotlb, id } = this;
+    const needed = write ? WRITE : READ;
+    const way = iotlb.find(id, granule);
+    if (way >= 0) {
+      const flags = iotlb.flags[way]!;
+      if ((flags & needed) !== 0) {
+        iotlb.counters.hits++;
+        const size = POWER_OF_TWO[iotlb.sizeOf(way)]!;
+        const pa = iotlb.pa[way]! + (granule - Math.floor(granule / size) * size);
+        if (!write || (flags & CACHED_DIRTY) !== 0 || !this.recording) return pa;
+        if (iotlb.held) {
+          this.dirtySets++;
+          iotlb.flags[way] = flags | CACHED_DIRTY | CACHED_HELD;
+          return pa;
+        }
+        // The bit goes to memory, so the entry in memory must still permit the write.
+        return this.walk(granule, WRITE, way);
+      }
+    }
+    iotlb.counters.misses++;
+    return this.walk(granule, needed, way);
+  }
+
+  /** Walks, sets Dirty, and puts the leaf into the IOTLB (into `way`, if it was there). */
+  private walk(granule: number, needed: number, way: number): number {
+    const { table, iotlb, id } = this;
+    const { format, arena } = table;
+    const e = table.inRange(granule, 1) ? findEntry(table, granule) : -1;
+    const lo = e < 0 ? 0 : arena.words[2 * e]!;
+    const hi = e < 0 ? 0 : arena.words[2 * e + 1]!;
+    const readable = e >= 0 && isReadable(format, lo, hi);
+    const writable = e >= 0 && isWritable(format, lo, hi);
+    if (way >= 0) iotlb.invalidateWay(way);
+    if (needed === WRITE ? !writable : !readable) return -1;
+    const write = needed === WRITE;
+    // A leaf without a dirty state has nothing to be written: as good as dirty.
+    let dirty = isDirty(format, lo, hi) || !canBeDirty(format, hi);
+    let held = false;
+    if (write && !dirty && this.recording) {
+      this.dirtySets++;
+      dirty = true;
+      held = iotlb.held;
+      if (!held) setDirty(table, e);
+    }
+    const log2 = leafSizeLog2(format, table.foundLevel, lo, hi);
+    const pa = leafAddress(format, lo, hi);
+    const flags =
+      (readable ? READ : 0) | (writable ? WRITE : 0) | (dirty ? CACHED_DIRTY : 0) | (held ? CACHED_HELD : 0);
+    iotlb.fill(id, granule, log2, pa, e, flags);
+    const size = POWER_OF_TWO[log2]!;
+    return pa + (granule - Math.floor(granule / size) * size);
+  }
+}
