@@ -96,20 +96,20 @@ export interface Summary {
   /** Why it ended as it did, in one sentence. */
   readonly reason: string;
   readonly startNs: number;
-  readonly totalNs: number;
+  readonly totalNs: Known;
   readonly setupNs: Known;
   /** What QEMU calls downtime: from the source's decision to stop until its last byte is away. */
   readonly downtimeNs: Known;
   readonly downtimeParts: readonly DowntimePart[];
   readonly bytes: {
-    readonly total: number;
+    readonly total: Known;
     readonly normal: Known;
     readonly zero: Known;
     readonly device: Known;
     readonly protocol: Known;
   };
   readonly pages: {
-    readonly total: number;
+    readonly total: Known;
     readonly normal: Known;
     readonly zero: Known;
     /** Page transmissions beyond the first of each page. */
@@ -129,7 +129,7 @@ export interface Summary {
   readonly guestStallNs: Known;
   /** Guest writes performed over writes asked for between start and stop; 1 = not slowed, null = no paced workload. */
   readonly guestSpeed: number | null;
-  readonly throttleMaxPercent: number;
+  readonly throttleMaxPercent: Known;
   readonly tracking: {
     readonly harvestNs: Known;
     readonly entriesTouched: Known;
