@@ -133,12 +133,12 @@ function hintForRate(spelling: string): string | undefined {
     if (sizeUnits.has(spelling) || /bit$/u.test(spelling)) return `a rate is per second: write ${spelling}/s`;
     return undefined;
   }
+  if (sizeUnits.has(amount)) return `write ${amount}/s`;
   const bits = /^([kmgt]?)(i?)(b|bits?)$/iu.exec(amount);
   if (bits !== null) {
     const prefix = bits[2] === '' ? siPrefix(bits[1]!) : `${bits[1]!.toUpperCase()}i`;
     return `write ${prefix}bit/s (bits) or ${prefix}B/s (bytes)`;
   }
-  if (sizeUnits.has(amount)) return `write ${amount}/s`;
   return hintForSize(amount)?.replace(/([KMGTP]i?B|kB|pages)/gu, '$1/s');
 }
 
@@ -187,7 +187,7 @@ const PERCENTAGE: UnitTable = {
 };
 
 /** Digits and unit: `1.5GiB` or `1.5 GiB`. Twenty digits are more than any quantity here has. */
-const QUANTITY = /^(\d{1,20})(?:\.(\d{1,20}))?(?: ?([^\d\s.,+-][^\s]*))?$/u;
+const QUANTITY = /^(\d{1,20})(?:\.(\d{1,20}))?(?: ?((?![ex][-+\d])[^\d\s.,+-][^\s]*))?$/iu;
 
 function parse(text: string, table: UnitTable): { value: number; unit: string } {
   const shown = JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
