@@ -76,6 +76,7 @@ export const COSTS = {
 
   // The migration thread and the wire
   setup: cost(3.4 * MS, 'ns', [0, 1e11], 'from the command to the first page', 'measured: 3.4 ms (1.6-15)'),
+  rate_slack: cost(0.1 * MS, 'ns', [0, 1e9], 'wake-up after the end of a rate window', 'measured: windows of 100.1 ms'),
   page_send: cost(900, 'ns/page', [1, 1e7], 'copy one page into the stream on the main channel', 'estimate: 4.5 GB/s'),
   page_send_multifd: cost(900, 'ns/page', [1, 1e7], 'the same, by one multifd channel', 'estimate'),
   page_queue_multifd: cost(120, 'ns/page', [0, 1e7], 'hand one page to a multifd channel', 'estimate'),

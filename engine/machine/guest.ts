@@ -1,0 +1,40 @@
+// The guest as a whole: its vCPU groups as actors, stopped, resumed, slowed and stalled together.
+
+import type { ActorId, Scheduler } from '../core/scheduler.ts';
+import type { VcpuGroup } from './vcpu.ts';
+
+export class Guest {
+  readonly groups: readonly VcpuGroup[];
+  readonly #scheduler: Scheduler;
+  readonly #ids: readonly ActorId[];
+
+  constructor(scheduler: Scheduler, groups: readonly VcpuGroup[]) {
+    this.#scheduler = scheduler;
+    this.groups = groups;
+    this.#ids = groups.map((group) => scheduler.add(group, group.isIdle ? Infinity : 0));
+  }
+
+  stop(nowNs: number): void {
+    for (const group of this.groups) group.stop(nowNs);
+  }
+
+  resume(nowNs: number): void {
+    this.groups.forEach((group, i) => {
+      group.resume(nowNs);
+      if (!group.isIdle) this.#scheduler.wake(this.#ids[i]!, nowNs);
+    });
+  }
+
+  stall(ns: number): void {
+    for (const group of this.groups) group.stall(ns);
+  }
+
+  setThrottle(nowNs: number, percent: number): void {
+    for (const group of this.groups) group.setThrottle(nowNs, percent);
+  }
+
+  /** vCPU time lost to tracking, locks and throttling so far. */
+  get stallNs(): number {
+    return this.groups.reduce((sum, group) => sum + group.stallNs + group.throttledNs, 0);
+  }
+}

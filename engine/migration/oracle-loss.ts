@@ -1,0 +1,112 @@
+// The drop ledger: which step dropped the dirt of a page. Part of the oracle; nothing that tracks reads it.
+//
+// A step that drops dirt (an unmap without a query, a flush that was left out, a slot removed with bits in hardware buffers)
+// says so when it does it. The ledger keeps the last drop of every page until the page is sent again, and turns the
+// drops of one sampling interval into one `loss` event per source and cause. A drop is not yet a loss: only if the page
+// still differs at the end does the oracle name it.
+
+import { DirtyBitmap } from '../core/bitmap.ts';
+import type { EmitEvent } from '../core/ports.ts';
+
+export interface Loss {
+  readonly cause: string;
+  readonly eventIndex: number;
+  readonly writers: readonly string[];
+  readonly pages: number;
+  readonly runs: readonly (readonly [first: number, count: number])[];
+}
+
+export const LOSS_RUNS_MAX = 64;
+
+export interface Drop {
+  readonly cause: string;
+  readonly eventIndex: number;
+}
+
+/** A page lost though no step said it dropped anything: a tracker has a hole that the model did not announce. */
+export const NO_DROP: Drop = { cause: 'written after the last harvest, or unnoticed by every tracker', eventIndex: -1 };
+
+interface Cause {
+  readonly source: string;
+  readonly cause: string;
+  /** Pages whose last drop this was. */
+  readonly pages: DirtyBitmap;
+  /** Drops not yet turned into an event: pairs (first, count). */
+  pending: number[];
+  /** Runs in `events`. */
+  kept: number;
+  /** Events made of them, each with its drops as pairs. */
+  readonly events: { readonly index: number; readonly runs: readonly number[] }[];
+}
+
+/** Runs kept per cause to find the event of a page; beyond it the first event stands for all. */
+const RUNS_KEPT_MAX = 1 << 20;
+
+export class DropLedger {
+  readonly #pages: number;
+  readonly #causes: Cause[] = [];
+
+  constructor(pages: number) {
+    this.#pages = pages;
+  }
+
+  reset(): void {
+    this.#causes.length = 0;
+  }
+
+  dropped(_nowNs: number, source: string, cause: string, first: number, count: number): void {
+    let entry = this.#causes.find((known) => known.source === source && known.cause === cause);
+    if (entry === undefined) {
+      entry = { source, cause, pages: new DirtyBitmap(this.#pages), pending: [], kept: 0, events: [] };
+      this.#causes.push(entry);
+    }
+    for (const other of this.#causes)
+      if (other !== entry && other.pages.count > 0) other.pages.clearRange(first, count);
+    entry.pages.setRange(first, count);
+    entry.pending.push(first, count);
+  }
+
+  /** The pages were sent: earlier drops of them do not matter any more. */
+  resolved(first: number, count: number): void {
+    for (const { pages } of this.#causes) if (pages.count > 0) pages.clearRange(first, count);
+  }
+
+  emit(nowNs: number, emit: EmitEvent): void {
+    for (const entry of this.#causes) {
+      if (entry.pending.length === 0) continue;
+      let pages = 0;
+      for (let i = 1; i < entry.pending.length; i += 2) pages += entry.pending[i]!;
+      const index = emit({
+        timeNs: nowNs,
+        durationNs: 0,
+        kind: 'loss',
+        source: entry.source,
+        text: `${entry.source}: ${entry.cause}`,
+        detail: { cause: entry.cause, pages, firstPage: entry.pending[0]! },
+      });
+      const keep = entry.kept < RUNS_KEPT_MAX;
+      if (keep) entry.kept += entry.pending.length / 2;
+      entry.events.push({ index, runs: keep ? entry.pending : [] });
+      entry.pending = [];
+    }
+  }
+
+  /** For each page the last drop of it, unless it was sent since. */
+  finder(): (page: number) => Drop | undefined {
+    const drops = new Map<number, Drop>();
+    for (const { cause, pages, events } of this.#causes) {
+      const fallback: Drop = { cause, eventIndex: events[0]?.index ?? -1 };
+      pages.forEachRun((first, count) => {
+        for (let page = first; page < first + count; page++) drops.set(page, fallback);
+      });
+      for (const { index, runs } of events) {
+        const drop: Drop = { cause, eventIndex: index };
+        for (let i = 0; i < runs.length; i += 2) {
+          const end = runs[i]! + runs[i + 1]!;
+          for (let page = runs[i]!; page < end; page++) if (pages.test(page)) drops.set(page, drop);
+        }
+      }
+    }
+    return (page) => drops.get(page);
+  }
+}

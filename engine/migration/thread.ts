@@ -1,0 +1,439 @@
+// The migration thread: set-up, the loop that decides between another iteration and the blackout, and the end.
+// (QEMU 9.2, migration.c migration_thread(), migration_iteration_run(), migration_rate_limit(); qemu-migration.md section 2.)
+//
+// One step of the loop:
+//   estimate = what bitmap and devices know; if estimate < threshold: exact query = dirty sync + devices asked again
+//   (nothing pending, or pending < threshold) and may switch over: blackout
+//   else RAM iterate (until the window is exceeded, 50 ms are over, or nothing is left), then one read of each device
+//   then close the window if 100 ms have passed, or sleep to its end if it is exceeded
+// The comparison is strict; the threshold is 0 until the first window closes; a round ends by the threshold, not by a pass.
+// Nothing but the exact query syncs (and the 5 s timer of auto-converge, and the blackout). It holds the big lock: vCPUs that
+// need it stall.
+//
+// The thread is one actor: each call of run() does a piece of at most 1 ms of sending, or one call into trackers or devices,
+// and returns when that piece is over. Cancel and the lab's timeout act between pieces.
+
+import type { DirtyTracker, EmitEvent, MigratableDevice } from '../core/ports.ts';
+import type { Actor } from '../core/scheduler.ts';
+import { Blackout, deviceStateBytes, type BlackoutHost } from './blackout.ts';
+import type { MigrationConfig } from './config.ts';
+import { RamSave, type RamSaveConfig } from './ramsave.ts';
+import { canCancel, isFinal, nextStatus, type MigrationStatus } from './status.ts';
+import { multifdSyncBytes, streamCosts, StreamCounters, type StreamCosts } from './stream.ts';
+import { DirtyPeriod, nextThrottlePercent } from './throttle.ts';
+import { RateWindow, WINDOW_NS } from './window.ts';
+import {
+  blockListBytes,
+  MULTIFD_INIT_BYTES,
+  PAGE_BYTES,
+  RAM_SECTION_BYTES,
+  STREAM_HEADER_BYTES,
+  VFIO_BUFFER_BYTES,
+} from './wire.ts';
+
+/** MAX_WAIT is 50 ms, compared as "more than 50" after truncation to whole ms. */
+export const RAM_CALL_NS = 51_000_000;
+const SLICE_NS = 1_000_000;
+/** A loop step in which nothing was sent still takes some time. */
+const IDLE_STEP_NS = 20_000;
+
+/** The guest, as far as a migration touches it. */
+export interface GuestControl {
+  stop(nowNs: number): void;
+  resume(nowNs: number): void;
+  /** All vCPUs lose this much time. */
+  stall(ns: number): void;
+  setThrottle(nowNs: number, percent: number): void;
+}
+
+export interface MigrationParts {
+  readonly config: MigrationConfig;
+  readonly ram: RamSaveConfig;
+  readonly devices: readonly MigratableDevice[];
+  readonly guest: GuestControl;
+  readonly emit: EmitEvent;
+  /** The migration begins: the destination has nothing yet. */
+  readonly begin: () => void;
+  /** The status became final and the guest runs, here or there. */
+  readonly ended: (nowNs: number) => void;
+}
+
+export type EndReason = 'completed' | 'cancelled' | 'timed out' | 'failed';
+
+export class MigrationThread implements Actor, BlackoutHost {
+  readonly name = 'migration';
+  readonly config: MigrationConfig;
+  readonly ram: RamSave;
+  readonly counters = new StreamCounters();
+  readonly devices: readonly MigratableDevice[];
+  readonly window: RateWindow;
+  status: MigrationStatus = 'none';
+  end: EndReason | null = null;
+  /** Why it failed, or what else is worth saying. */
+  error = '';
+  throttlePercent = 0;
+  throttleMaxPercent = 0;
+  dirtyPagesRate = 0;
+  startNs = 0;
+  setupNs = 0;
+  stopNs = -1;
+  /** When the source was done, or gave up. */
+  endNs = -1;
+  resumeNs = -1;
+  harvestNs = 0;
+  entriesTouched = 0;
+  iotlbFlushes = 0;
+  blackout: Blackout | null = null;
+  readonly #parts: MigrationParts;
+  readonly #trackers: readonly DirtyTracker[];
+  readonly #running: StreamCosts;
+  readonly #period: DirtyPeriod;
+  readonly #deviceBytes = new Map<string, number>();
+  #step: (nowNs: number) => number = (nowNs) => this.#setup(nowNs);
+  #cancelled = false;
+  #callEndNs = 0;
+  #carryNs = 0;
+  #stepStartNs = 0;
+  #pendingExact = 0;
+  #roundStartNs = 0;
+  #lastSyncNs = 0;
+  #passes = 0;
+  #trackersStarted = 0;
+  #devicesSetUp = 0;
+  #quietEventNs = 0;
+
+  constructor(parts: MigrationParts) {
+    this.#parts = parts;
+    this.config = parts.config;
+    this.ram = new RamSave(parts.ram);
+    this.devices = parts.devices;
+    this.#trackers = parts.ram.trackers;
+    this.window = new RateWindow(parts.config, 0);
+    this.#running = streamCosts(parts.config, false);
+    this.#period = new DirtyPeriod(parts.config.throttleTriggerPercent);
+  }
+
+  get phase(): string {
+    if (this.blackout !== null && !isFinal(this.status)) return `blackout: ${this.blackout.part}`;
+    return this.status === 'active' ? 'precopy' : this.status;
+  }
+
+  /** `migrate_cancel`; wake the actor now. */
+  cancel(): void {
+    this.#cancelled = true;
+  }
+
+  run(nowNs: number): number {
+    if (this.#cancelled && canCancel(this.status)) return this.#giveUp(nowNs, 'cancelled', '');
+    if (nowNs >= this.startNs + this.config.timeoutNs && canCancel(this.status)) {
+      return this.#giveUp(nowNs, 'timed out', `the time limit of ${this.config.timeoutNs / 1e9} s is over`);
+    }
+    const next = this.#step(nowNs);
+    if (this.status === 'none' || !canCancel(this.status)) return next;
+    const deadlineNs = this.startNs + this.config.timeoutNs;
+    return next > deadlineNs && nowNs < deadlineNs && this.blackout === null ? Math.max(nowNs, deadlineNs) : next;
+  }
+
+  // --- set-up -------------------------------------------------------------------------------------------------------
+
+  #setup(nowNs: number): number {
+    this.status = nextStatus(this.status, 'setup');
+    this.startNs = nowNs;
+    this.window.startNs = nowNs;
+    this.#roundStartNs = nowNs;
+    this.#parts.begin();
+    const { config } = this;
+    this.counters.protocolBytes += STREAM_HEADER_BYTES + blockListBytes(this.#parts.ram.blocks.map(({ id }) => id));
+    this.counters.protocolBytes += config.multifdChannels * MULTIFD_INIT_BYTES;
+    let ns = config.costs.setup;
+    for (const tracker of this.#trackers) {
+      const started = tracker.start(nowNs + Math.round(ns));
+      if (!started.ok) return this.#giveUp(nowNs, 'failed', `${tracker.name}: ${started.errno}: ${started.why}`);
+      this.#trackersStarted++;
+      ns += started.value;
+    }
+    for (const device of this.devices) {
+      const ready = device.setup(nowNs + Math.round(ns));
+      if (!ready.ok) return this.#giveUp(nowNs, 'failed', `${device.name}: ${ready.errno}: ${ready.why}`);
+      this.#devicesSetUp++;
+      if (device.canPrecopy) this.deviceState(nowNs + Math.round(ns), device.name, 'PRE_COPY', ready.value);
+      ns += ready.value;
+    }
+    ns += this.#sync(nowNs + Math.round(ns), false);
+    this.#step = (at) => this.#activate(at);
+    return nowNs + Math.round(ns);
+  }
+
+  #activate(nowNs: number): number {
+    this.status = nextStatus(this.status, 'active');
+    this.setupNs = nowNs - this.startNs;
+    this.#phase('setup', this.startNs, nowNs);
+    return this.#decide(nowNs);
+  }
+
+  // --- the loop -----------------------------------------------------------------------------------------------------
+
+  #canSwitchover(nowNs: number): boolean {
+    return !this.config.switchoverAck || this.devices.every((device) => device.initialSent(nowNs));
+  }
+
+  #decide(nowNs: number): number {
+    this.#stepStartNs = nowNs;
+    let pending = this.ram.left * PAGE_BYTES;
+    for (const device of this.devices) pending += device.estimateBytes(nowNs);
+    if (pending < this.window.thresholdBytes) {
+      const ns = this.#sync(nowNs, false);
+      this.#pendingExact = this.ram.left * PAGE_BYTES;
+      for (const device of this.devices) this.#pendingExact += device.exactBytes(nowNs + ns);
+      this.#step = (at) => this.#decideBy(at, this.#pendingExact);
+      return nowNs + ns;
+    }
+    return this.#decideBy(nowNs, pending);
+  }
+
+  #decideBy(nowNs: number, pending: number): number {
+    if ((pending === 0 || pending < this.window.thresholdBytes) && this.#canSwitchover(nowNs)) {
+      return this.#beginBlackout(nowNs);
+    }
+    this.ram.beginCall();
+    this.#callEndNs = nowNs + RAM_CALL_NS;
+    this.#step = (at) => this.#iterateRam(at);
+    return this.#iterateRam(nowNs);
+  }
+
+  #iterateRam(nowNs: number): number {
+    const sent = this.ram.send(nowNs, this.#running, this.counters, {
+      sliceNs: SLICE_NS,
+      room: (bytes) => this.window.pagesUntilExceeded(this.counters.transferred, bytes),
+      callNs: this.#callEndNs - nowNs,
+    });
+    if (sent.lockHeldNs > 0) this.#parts.guest.stall(sent.lockHeldNs * this.config.costs.lock_stall);
+    if (this.ram.passes !== this.#passes) {
+      this.#passes = this.ram.passes;
+      if (this.config.multifdChannels > 0) this.counters.protocolBytes += multifdSyncBytes(this.config.multifdChannels);
+    }
+    const exact = sent.ns + this.#carryNs;
+    const ns = Math.floor(exact);
+    this.#carryNs = exact - ns;
+    if (sent.empty || sent.callOver || sent.rateExceeded) {
+      this.counters.protocolBytes += RAM_SECTION_BYTES;
+      this.#step = (at) => this.#iterateDevices(at);
+    }
+    return nowNs + ns;
+  }
+
+  #iterateDevices(nowNs: number): number {
+    let ns = 0;
+    for (const device of this.devices) {
+      if (!device.canPrecopy) continue;
+      const data = device.iterate(nowNs + Math.round(ns), VFIO_BUFFER_BYTES);
+      if (data === 0) continue;
+      const bytes = deviceStateBytes(data);
+      this.counters.deviceBytes += bytes;
+      this.#deviceBytes.set(device.name, (this.#deviceBytes.get(device.name) ?? 0) + data);
+      ns += Math.max(
+        (data / VFIO_BUFFER_BYTES) * this.config.costs.device_state_read,
+        (bytes / this.config.linkBandwidth) * 1e9,
+      );
+    }
+    const nextNs = nowNs + Math.round(ns);
+    this.#step = (at) => this.#rateStep(at);
+    return nextNs === this.#stepStartNs ? nextNs + IDLE_STEP_NS : nextNs;
+  }
+
+  #rateStep(nowNs: number): number {
+    this.#periodicSync(nowNs);
+    const { counters, ram, window } = this;
+    window.update(nowNs, counters.transferred, counters.pages, ram.dirtyBytesLastSync, this.dirtyPagesRate);
+    if (window.exceeded(counters.transferred)) {
+      return Math.max(nowNs, window.startNs + WINDOW_NS) + Math.round(this.config.costs.rate_slack);
+    }
+    this.#step = (at) => this.#decide(at);
+    return this.#decide(nowNs);
+  }
+
+  /** Since 9.2: while auto-converge is on, no more than 5 s without a sync once there were two. */
+  #periodicSync(nowNs: number): void {
+    const every = this.config.autoConverge?.periodicSyncNs ?? 0;
+    if (every === 0 || this.ram.syncs <= 1 || nowNs - this.#lastSyncNs < every) return;
+    this.#sync(nowNs, false);
+  }
+
+  // --- syncs and throttling -----------------------------------------------------------------------------------------
+
+  #sync(nowNs: number, lastStage: boolean): number {
+    const report = this.ram.sync(nowNs, lastStage);
+    const { costs } = this.config;
+    const ns = Math.round(costs.sync_fixed + report.durationNs);
+    const endNs = nowNs + ns;
+    this.#lastSyncNs = endNs;
+    this.harvestNs += ns;
+    this.entriesTouched += report.entriesTouched;
+    this.iotlbFlushes += report.iotlbFlushes;
+    if (!lastStage) this.#parts.guest.stall(ns * costs.bql_stall + report.lockHeldNs * costs.lock_stall);
+    this.#syncEvent(nowNs, ns, report.newlyDirty, report.pages, lastStage);
+    const period = this.#period.atSync(endNs, this.ram.dirtyPagesPeriod, this.counters.transferred);
+    if (period !== null) {
+      this.ram.dirtyPagesPeriod = 0;
+      this.dirtyPagesRate = period.dirtyPagesRate;
+      if (period.slow !== null && !lastStage) this.#slowGuest(endNs, period.slow);
+    }
+    return ns;
+  }
+
+  #slowGuest(nowNs: number, slow: { readonly dirtyBytes: number; readonly thresholdBytes: number }): void {
+    const config = this.config.autoConverge;
+    if (config === null) return;
+    const percent = nextThrottlePercent(config, this.throttlePercent, slow.dirtyBytes, slow.thresholdBytes);
+    if (percent === this.throttlePercent) return;
+    this.throttlePercent = percent;
+    this.throttleMaxPercent = Math.max(this.throttleMaxPercent, percent);
+    this.#parts.guest.setThrottle(nowNs, percent);
+    this.#parts.emit({
+      timeNs: nowNs,
+      durationNs: 0,
+      kind: 'throttle',
+      text: `vCPUs throttled to ${percent} %`,
+      detail: { percent, dirtyBytes: slow.dirtyBytes, thresholdBytes: Math.round(slow.thresholdBytes) },
+    });
+  }
+
+  /** A sync per loop step (a device too large for the threshold) would drown everything: at most one event per 10 ms then. */
+  #syncEvent(nowNs: number, ns: number, newly: number, reported: number, lastStage: boolean): void {
+    const round = this.ram.syncs;
+    const quiet = round > 200 && !lastStage && nowNs - this.#quietEventNs < 10_000_000;
+    if (!quiet) {
+      this.#quietEventNs = nowNs;
+      if (round > 1) {
+        this.#parts.emit({
+          timeNs: this.#roundStartNs,
+          durationNs: nowNs - this.#roundStartNs,
+          kind: 'round',
+          text: `round ${round - 1}`,
+          detail: { round: round - 1, transferred: this.counters.transferred },
+        });
+      }
+      this.#parts.emit({
+        timeNs: nowNs,
+        durationNs: ns,
+        kind: 'harvest',
+        text: `sync ${round}: ${newly} pages newly dirty`,
+        detail: { round, newly, reported, left: this.ram.left, thresholdBytes: Math.round(this.window.thresholdBytes) },
+      });
+    }
+    this.#roundStartNs = nowNs + ns;
+  }
+
+  // --- the blackout -------------------------------------------------------------------------------------------------
+
+  #beginBlackout(nowNs: number): number {
+    this.#phase('precopy', this.startNs + this.setupNs, nowNs);
+    this.stopNs = nowNs;
+    this.blackout = new Blackout(this, nowNs, this.#deviceBytes);
+    if (this.config.pauseBeforeSwitchoverNs !== null) this.status = nextStatus(this.status, 'pre-switchover');
+    this.#step = (at) => this.#runBlackout(at);
+    return this.#runBlackout(nowNs);
+  }
+
+  #runBlackout(nowNs: number): number {
+    const blackout = this.blackout!;
+    if (blackout.done) return this.#complete(nowNs);
+    if (this.status === 'pre-switchover' && blackout.part === 'final sync') {
+      this.status = nextStatus(this.status, 'device');
+    }
+    const before = this.counters.transferred;
+    const next = blackout.run(nowNs);
+    this.counters.stoppedBytes += this.counters.transferred - before;
+    return next.ok ? next.value : this.#giveUp(nowNs, 'failed', `${next.errno}: ${next.why}`);
+  }
+
+  stopGuest(nowNs: number): void {
+    this.#parts.guest.stop(nowNs);
+    this.#parts.emit({
+      timeNs: nowNs,
+      durationNs: 0,
+      kind: 'stop',
+      text: 'guest stopped',
+      detail: { left: this.ram.left, thresholdBytes: Math.round(this.window.thresholdBytes) },
+    });
+  }
+
+  finalSync(nowNs: number): number {
+    return this.#sync(nowNs, true);
+  }
+
+  deviceState(nowNs: number, device: string, state: string, durationNs: number): void {
+    this.#parts.emit({
+      timeNs: nowNs,
+      durationNs,
+      kind: 'device-state',
+      source: device,
+      text: `${device} → ${state}`,
+      detail: { state },
+    });
+  }
+
+  #complete(nowNs: number): number {
+    this.status = nextStatus(this.status, 'completed');
+    this.end = 'completed';
+    this.endNs = nowNs;
+    this.#phase('switchover', this.stopNs, nowNs);
+    for (const device of this.devices) device.finish(nowNs);
+    for (const tracker of this.#trackers) tracker.stop(nowNs);
+    const loadNs = this.config.returnPath ? 0 : this.blackout!.loadNs;
+    this.#step = (at) => this.#resumed(at);
+    return nowNs + loadNs + Math.round(this.config.costs.resume);
+  }
+
+  #resumed(nowNs: number): number {
+    this.resumeNs = nowNs;
+    this.#parts.emit({
+      timeNs: nowNs,
+      durationNs: 0,
+      kind: 'resume',
+      text: 'guest runs at the destination',
+      detail: { blackoutNs: nowNs - this.stopNs },
+    });
+    this.#parts.ended(nowNs);
+    return Infinity;
+  }
+
+  // --- other ends ---------------------------------------------------------------------------------------------------
+
+  /** The source goes on: devices back to RUNNING, tracking off, throttle off, vCPUs on. */
+  #giveUp(nowNs: number, end: 'cancelled' | 'timed out' | 'failed', error: string): number {
+    if (end === 'failed') {
+      this.status = nextStatus(this.status, 'failed');
+    } else {
+      this.status = nextStatus(nextStatus(this.status, 'cancelling'), 'cancelled');
+    }
+    this.end = end;
+    this.error = error;
+    this.endNs = nowNs;
+    for (const device of this.devices.slice(0, this.#devicesSetUp)) device.abort(nowNs);
+    for (const tracker of this.#trackers.slice(0, this.#trackersStarted)) tracker.stop(nowNs);
+    this.throttlePercent = 0;
+    this.#parts.guest.setThrottle(nowNs, 0);
+    const phaseStartNs = this.stopNs >= 0 ? this.stopNs : this.startNs + this.setupNs;
+    this.#phase(this.stopNs >= 0 ? 'switchover' : 'precopy', phaseStartNs, nowNs);
+    this.#parts.emit({
+      timeNs: nowNs,
+      durationNs: 0,
+      kind: end === 'failed' ? 'error' : 'note',
+      text: error === '' ? end : `${end}: ${error}`,
+      detail: {},
+    });
+    if (this.stopNs >= 0) {
+      this.#parts.guest.resume(nowNs);
+      this.resumeNs = nowNs;
+      this.#parts.emit({ timeNs: nowNs, durationNs: 0, kind: 'resume', text: 'guest runs at the source', detail: {} });
+    }
+    this.#parts.ended(nowNs);
+    return Infinity;
+  }
+
+  #phase(name: string, fromNs: number, toNs: number): void {
+    if (toNs < fromNs) return;
+    this.#parts.emit({ timeNs: fromNs, durationNs: toNs - fromNs, kind: 'phase', text: name, detail: {} });
+  }
+}
