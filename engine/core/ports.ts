@@ -2,8 +2,8 @@
 // implement them; migration/ and experiment/ call them. Nothing here does anything.
 //
 // Order of calls in one migration (QEMU 9.2, migration/migration.c and hw/vfio/migration.c):
-//   setup        device.setup()            RUNNING -> PRE_COPY where supported
-//                tracker.start()           dirty logging on: KVM slots, then IOMMU domain or device log
+//   setup        tracker.start()           dirty logging on: KVM slots, then IOMMU domain or device log
+//                device.setup()            RUNNING -> PRE_COPY where supported
 //                tracker.harvest(false)    the first sync; every page is due anyway
 //   while active tracker.harvest(false)    at each exact query; device.exactBytes(), estimateBytes(), iterate()
 //   blackout     vCPUs stop; for every device quiesce() (P2P), then for every device stop() (STOP_COPY or STOP)
@@ -67,6 +67,8 @@ export interface MigratableDevice {
   stop(nowNs: number): Outcome<number>;
   /** All that is left of the state, in bytes; asked once, after `stop`. */
   takeStopCopy(nowNs: number): number;
+  /** How long its driver takes to give out so many bytes in STOP_COPY. */
+  readNs(bytes: number): number;
   /** Time to load its state at the destination: bytes as sent in all. */
   loadNs(bytes: number): number;
   /** STOP, in save_cleanup: kept out of the downtime. */

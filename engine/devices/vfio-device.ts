@@ -131,6 +131,10 @@ export class VfioDevice implements MigratableDevice {
     return bytes;
   }
 
+  readNs(bytes: number): number {
+    return Math.ceil((bytes * SECOND) / this.#config.readBytesPerSecond);
+  }
+
   loadNs(bytes: number): number {
     return Math.ceil((bytes * SECOND) / this.#config.loadBytesPerSecond) + this.#config.resumeNs;
   }

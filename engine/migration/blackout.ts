@@ -34,7 +34,6 @@ export interface BlackoutHost {
   stopGuest(nowNs: number): void;
   /** The final sync; returns its duration. */
   finalSync(nowNs: number): number;
-  deviceState(nowNs: number, device: string, state: string, durationNs: number): void;
 }
 
 interface StepResult {
@@ -49,7 +48,6 @@ interface Step {
 }
 
 const once = (ns: number): Outcome<StepResult> => ok({ ns: Math.round(ns), again: false });
-const MIB = 1 << 20;
 /** Pages are sent in slices, so that a long blackout can be watched and cancelled. */
 const SLICE_NS = 1_000_000;
 
@@ -152,7 +150,6 @@ export class Blackout {
     for (const device of devices) {
       const taken = act(device, nowNs + ns);
       if (!taken.ok) return { ok: false, errno: taken.errno, why: `${device.name} to ${state}: ${taken.why}` };
-      this.#host.deviceState(nowNs + ns, device.name, state, taken.value);
       ns += taken.value;
     }
     return once(ns);
@@ -182,7 +179,7 @@ export class Blackout {
       const data = device.takeStopCopy(nowNs + ns);
       const bytes = deviceStateBytes(data);
       counters.deviceBytes += bytes;
-      ns += Math.max((data / MIB) * config.costs.device_state_read, (bytes / config.linkBandwidth) * 1e9);
+      ns += Math.max(device.readNs(data), (bytes / config.linkBandwidth) * 1e9);
       loadNs += device.loadNs(data + (this.#earlierBytes.get(device.name) ?? 0));
     }
     this.loadNs = Math.round(loadNs);

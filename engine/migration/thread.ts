@@ -156,7 +156,6 @@ export class MigrationThread implements Actor, BlackoutHost {
       const ready = device.setup(nowNs + Math.round(ns));
       if (!ready.ok) return this.#giveUp(nowNs, 'failed', `${device.name}: ${ready.errno}: ${ready.why}`);
       this.#devicesSetUp++;
-      if (device.canPrecopy) this.deviceState(nowNs + Math.round(ns), device.name, 'PRE_COPY', ready.value);
       ns += ready.value;
     }
     ns += this.#sync(nowNs + Math.round(ns), false);
@@ -231,10 +230,7 @@ export class MigrationThread implements Actor, BlackoutHost {
       const bytes = deviceStateBytes(data);
       this.counters.deviceBytes += bytes;
       this.#deviceBytes.set(device.name, (this.#deviceBytes.get(device.name) ?? 0) + data);
-      ns += Math.max(
-        (data / VFIO_BUFFER_BYTES) * this.config.costs.device_state_read,
-        (bytes / this.config.linkBandwidth) * 1e9,
-      );
+      ns += (bytes / this.config.linkBandwidth) * 1e9;
     }
     const nextNs = nowNs + Math.round(ns);
     this.#step = (at) => this.#rateStep(at);
@@ -360,17 +356,6 @@ export class MigrationThread implements Actor, BlackoutHost {
 
   finalSync(nowNs: number): number {
     return this.#sync(nowNs, true);
-  }
-
-  deviceState(nowNs: number, device: string, state: string, durationNs: number): void {
-    this.#parts.emit({
-      timeNs: nowNs,
-      durationNs,
-      kind: 'device-state',
-      source: device,
-      text: `${device} → ${state}`,
-      detail: { state },
-    });
   }
 
   #complete(nowNs: number): number {
