@@ -62,6 +62,10 @@ export interface DeviceConfig {
   readonly dmaLogging: { readonly pageBytes: number } | null;
   /** Whether the IOMMU in front of it records dirt (IOMMU_HW_CAP_DIRTY_TRACKING). */
   readonly iommuDirty: boolean;
+  /** Devices of one container share its domains and its tracker. */
+  readonly container: string;
+  /** x-device-dirty-page-tracking: off keeps the VMM from using the device's log. */
+  readonly pageTracking: 'auto' | 'on' | 'off';
   /** Whether the guest's vIOMMU, if there is one, translates for it. */
   readonly behindViommu: boolean;
 }

@@ -2,9 +2,10 @@
 // of it (QEMU's iova_tree). A mapping is a run of IOVA pages onto a run of RAM pages, known by its first IOVA.
 //
 // The translated address (gpa) is kept as the RAM page it leads to: bits found through an IOVA are placed by it alone.
-// Arrays over slots (iova-space.ts); a mapping's entry stands at the slot of its first page. Growth doubles.
+// Arrays over slots (iova-space.ts): a mapping's length stands at the slot of its first page, the RAM page at the slot of
+// each. Growth doubles.
 // Invariant: mappings do not overlap (the allocator's promise; looked at only where `checks` asks for it).
-// Cost: map and unmap touch three words; a walk over all costs one word per 32 slots in use, plus the mappings.
+// Cost: map and unmap touch three words and one a page; a walk over all costs one word per 32 slots in use, plus the mappings.
 
 import { invariant } from '../core/invariant.ts';
 import type { IovaSpace } from './iova-space.ts';
@@ -17,7 +18,7 @@ const SLOTS_AT_START = 4096;
 
 export class GuestMappings {
   readonly space: IovaSpace;
-  #ram = new Int32Array(SLOTS_AT_START);
+  #ram = new Int32Array(SLOTS_AT_START).fill(-1);
   #pages = new Int32Array(SLOTS_AT_START);
   #present = new Int32Array(SLOTS_AT_START / 32);
   #count = 0;
@@ -40,17 +41,12 @@ export class GuestMappings {
     const slot = this.space.slotOf(iovaPage);
     if (slot >= this.#ram.length) this.#grow(slot + 1);
     invariant(this.#pages[slot] === 0, 'an IOVA that is mapped is not mapped again');
-    this.#ram[slot] = ramPage;
+    const ram = this.#ram;
+    for (let i = 0; i < pages; i++) ram[slot - i] = ramPage + i;
     this.#pages[slot] = pages;
     this.#present[slot >>> 5]! |= 1 << (slot & 31);
     this.#count++;
     this.#pagesMapped += pages;
-  }
-
-  /** The RAM page behind the first IOVA page of a mapping, or -1. */
-  ramAt(iovaPage: number): number {
-    const slot = this.space.slotOf(iovaPage);
-    return slot < this.#pages.length && this.#pages[slot] !== 0 ? this.#ram[slot]! : -1;
   }
 
   /** Pages of the mapping that begins there; 0 where none does. */
@@ -62,19 +58,19 @@ export class GuestMappings {
   remove(iovaPage: number): void {
     const slot = this.space.slotOf(iovaPage);
     invariant(slot < this.#pages.length && this.#pages[slot] !== 0, 'an unmap names a mapping');
-    this.#pagesMapped -= this.#pages[slot]!;
+    const pages = this.#pages[slot]!;
+    this.#pagesMapped -= pages;
+    const ram = this.#ram;
+    for (let i = 0; i < pages; i++) ram[slot - i] = -1;
     this.#pages[slot] = 0;
     this.#present[slot >>> 5]! &= ~(1 << (slot & 31));
     this.#count--;
   }
 
   /** The RAM page an IOVA page leads to, wherever in a mapping it lies; -1 where nothing is mapped. */
-  translate(iovaPage: number, pagesMax = 1 << 20): number {
-    for (let back = 0; back < pagesMax && back <= iovaPage; back++) {
-      const pages = this.pagesAt(iovaPage - back);
-      if (pages !== 0) return pages > back ? this.ramAt(iovaPage - back) + back : -1;
-    }
-    return -1;
+  translate(iovaPage: number): number {
+    const slot = this.space.slotOf(iovaPage);
+    return slot < this.#ram.length ? this.#ram[slot]! : -1;
   }
 
   /** Visits every mapping; it may remove the one it is shown. */
@@ -94,7 +90,7 @@ export class GuestMappings {
     invariant(slots <= SLOTS_MAX, 'guest mappings stay under the bound of the IOVA tables');
     let length = this.#ram.length;
     while (length < slots) length *= 2;
-    const ram = new Int32Array(length);
+    const ram = new Int32Array(length).fill(-1);
     const pages = new Int32Array(length);
     const present = new Int32Array(length / 32);
     ram.set(this.#ram);

@@ -1,0 +1,293 @@
+// The VMM's dirty tracking of one VFIO container: start, sync, stop, by the tracker chosen (QEMU's choice: choice.ts).
+//
+//   iommu       one GET_DIRTY_BITMAP per domain and mapped section: clean what is dirty, then flush the IOTLB
+//   device      one DMA_LOGGING_REPORT per device and section
+//   everything  every page of every section, at every sync
+//   pinned      the pages that the devices' drivers have pinned, at every sync (type1 with mediated devices)
+//   none        nothing: what the devices write, nobody reports
+// Behind a shadowing vIOMMU a section is a guest mapping, and each costs an ioctl: the sync is proportional to mappings.
+// The bits are read in one pass over all of them, since their order does not matter; the time charged is that of the single
+// queries, and the guest's own map and unmap requests wait for the big lock meanwhile.
+//
+// Order of clear and flush: `after-clear` is Linux (an entry that was cleaned is flushed before the caller may send the
+// page); `before-clear` and `never` are what it guards against. The devices write on during the walk: `advance` lets them
+// go ahead to the flush, so that writes fall between the two as they would. Where the IOTLB holds Dirty bits back, a
+// driver must flush before it reads as well, or the last writes would never be in memory: after-clear does both then.
+// Invariant: with after-clear, a write is in this sync or in the next.
+// Left out: the walk itself is one instant at its beginning (a write behind or before the walker shows next time in both
+// cases); populated parts only (virtio-mem).
+// Sources: QEMU hw/vfio/common.c vfio_sync_dirty_bitmap(), vfio_container_query_dirty_bitmap(); iommufd
+// io_pagetable.c iopt_read_and_clear_dirty_data(), iopt_clear_dirty_data() (at enable).
+
+import type { DirtyBitmap } from '../core/bitmap.ts';
+import type { Costs } from '../core/costs.ts';
+import type { Outcome } from '../core/errno.ts';
+import { ok, refuse } from '../core/errno.ts';
+import { invariant } from '../core/invariant.ts';
+import type { DirtyTracker, HarvestReport } from '../core/ports.ts';
+import type { Domain } from '../iommu/domain.ts';
+import { POWER_OF_TWO } from '../iommu/leafchoice.ts';
+import { DirtyRuns } from '../iommu/runs.ts';
+import type { GuestMappings } from '../viommu/guest-mappings.ts';
+import type { RamSection } from '../viommu/ram-map.ts';
+import type { VmmContainer } from '../viommu/vmm-container.ts';
+import type { PageRange } from './config.ts';
+import type { DeviceLog, IovaRange } from './device-log.ts';
+import { loggingHulls } from './device-log.ts';
+
+export type FlushOrder = 'after-clear' | 'before-clear' | 'never';
+
+export interface ContainerTrackerOptions {
+  readonly container: VmmContainer;
+  readonly costs: Costs;
+  readonly flush: FlushOrder;
+  /** The defect of Linux 7.x with repeated AMD leaves. */
+  readonly dropLastOfReplicated: boolean;
+  /** x-pre-copy-dirty-page-tracking: off asks only at the last stage. */
+  readonly duringPrecopy: boolean;
+  /** Logs of the devices in the container, in the order of the devices. */
+  readonly logs: readonly DeviceLog[];
+  /** Lets the container's devices perform what is due until then. */
+  readonly advance: (untilNs: number) => void;
+  /** Pages that the devices' drivers pin: their buffers. */
+  readonly pinned: readonly PageRange[];
+  /** Guest mappings where a vIOMMU is shadowed; null where the container holds flat sections. */
+  readonly mappings: GuestMappings | null;
+  /** Told how long the big lock is held by a sync of guest mappings. */
+  readonly holdBigLock: (fromNs: number, untilNs: number) => void;
+}
+
+export class ContainerTracker implements DirtyTracker {
+  readonly name: string;
+  readonly #options: ContainerTrackerOptions;
+  readonly #container: VmmContainer;
+  readonly #sections: RamSection[] = [];
+  readonly #runs = new DirtyRuns();
+
+  constructor(options: ContainerTrackerOptions) {
+    this.name = options.container.name;
+    this.#options = options;
+    this.#container = options.container;
+  }
+
+  /** Flat sections mapped now. */
+  get sections(): readonly RamSection[] {
+    return this.#sections;
+  }
+
+  /** The memory listener's region_add: maps the section, and syncs it from now on. */
+  regionAdd(section: RamSection): Outcome<number> {
+    const mapped = this.#container.map(section.gpaPage, section.ramPage, section.pages, section.readonly);
+    if (mapped.ok) this.#sections.push(section);
+    return mapped;
+  }
+
+  /**
+   * region_del. `entry` 'none': QEMU before 11.0 gave no IOTLB entry, so that dirt read at the unmap had no place.
+   */
+  regionDel(nowNs: number, section: RamSection, entry: 'translated' | 'none'): Outcome<number> {
+    const at = this.#sections.findIndex((s) => s.gpaPage === section.gpaPage && s.pages === section.pages);
+    if (at < 0) return refuse('ENOENT', `no section at gpa page ${section.gpaPage}`);
+    this.#options.advance(nowNs);
+    this.#sections.splice(at, 1);
+    return ok(this.#container.unmap(nowNs, section.gpaPage, section.ramPage, section.pages, 1, entry));
+  }
+
+  start(nowNs: number): Outcome<number> {
+    this.#options.advance(nowNs);
+    const container = this.#container;
+    const { costs } = this.#options;
+    let durationNs = 0;
+    if (container.tracker === 'device') {
+      for (const log of this.#options.logs) {
+        const started = log.start(loggingHulls(this.#mapped()));
+        if (!started.ok) return started;
+        durationNs += costs.dirty_ioctl;
+      }
+    }
+    if (container.tracker === 'iommu') {
+      for (const { domain, tracked } of container.domains) {
+        if (!tracked) continue;
+        // Enabling clears the bits of every area, then flushes once, then switches the hardware on.
+        this.#runs.reset();
+        readAll(domain, this.#runs);
+        domain.flushDomain();
+        domain.setTracking(true);
+        durationNs += costs.dirty_ioctl + costs.iotlb_flush + costs.pte_walk * domain.table.cost.entries;
+      }
+    }
+    container.found.reset();
+    container.logging = true;
+    return ok(Math.round(durationNs));
+  }
+
+  stop(nowNs: number): number {
+    this.#options.advance(nowNs);
+    const container = this.#container;
+    let durationNs = 0;
+    for (const log of container.tracker === 'device' ? this.#options.logs : []) {
+      log.stop();
+      durationNs += this.#options.costs.dirty_ioctl;
+    }
+    for (const { domain, tracked } of container.tracker === 'iommu' ? container.domains : []) {
+      if (!tracked) continue;
+      domain.setTracking(false);
+      durationNs += this.#options.costs.dirty_ioctl + this.#options.costs.iotlb_flush;
+    }
+    container.logging = false;
+    return Math.round(durationNs);
+  }
+
+  harvest(nowNs: number, into: DirtyBitmap, lastStage: boolean): HarvestReport {
+    this.#options.advance(nowNs);
+    const container = this.#container;
+    invariant(container.logging, 'a sync follows the start of logging');
+    const report = { pages: 0, durationNs: 0, lockHeldNs: 0, entriesTouched: 0, iotlbFlushes: 0 };
+    const { found } = container;
+    report.pages += found.count;
+    into.orFrom(found, 0, 0, found.pages);
+    found.reset();
+    if (!this.#options.duringPrecopy && !lastStage) return report;
+    if (container.tracker === 'iommu') this.#harvestDomains(nowNs, into, report);
+    else if (container.tracker === 'device') this.#harvestLogs(into, report);
+    else if (container.tracker === 'everything') this.#everything(into, report);
+    else if (container.tracker === 'pinned') this.#pinned(into, report);
+    report.durationNs = Math.round(report.durationNs);
+    if (this.#options.mappings !== null) this.#options.holdBigLock(nowNs, nowNs + report.durationNs);
+    return report;
+  }
+
+  #harvestDomains(nowNs: number, into: DirtyBitmap, report: Report): void {
+    const { mappings } = this.#options;
+    for (const { domain, tracked } of this.#container.domains) {
+      if (!tracked) continue;
+      if (mappings !== null) this.#harvestMappings(domain, mappings, into, report);
+      else
+        for (const section of this.#sections)
+          if (!section.readonly) this.#harvestSection(nowNs, domain, section, into, report);
+    }
+  }
+
+  #harvestSection(nowNs: number, domain: Domain, section: RamSection, into: DirtyBitmap, report: Report): void {
+    const { flush, costs, advance } = this.#options;
+    const { granuleShift } = domain.table.format;
+    const scale = 1 << (granuleShift - 12);
+    const first = section.gpaPage / scale;
+    const count = section.pages / scale;
+    report.durationNs += costs.dirty_ioctl;
+    if (flush === 'before-clear' || (flush === 'after-clear' && domain.iotlb.held)) {
+      domain.flushRange(first, count);
+      report.iotlbFlushes++;
+      report.durationNs += costs.iotlb_flush;
+      advance(nowNs + report.durationNs);
+    }
+    this.#runs.reset();
+    const options = { clear: true, dropLastOfReplicated: this.#options.dropLastOfReplicated };
+    domain.table.readDirty(first, count, options, this.#runs);
+    const { entries } = domain.table.cost;
+    report.entriesTouched += entries;
+    report.durationNs += entries * costs.pte_walk;
+    for (let r = 0; r < this.#runs.length; r++) {
+      // A leaf is recorded whole, beyond the section too: the VMM's bitmap ends with the section.
+      const from = Math.max(this.#runs.firsts[r]! * scale, section.gpaPage);
+      const to = Math.min((this.#runs.firsts[r]! + this.#runs.counts[r]!) * scale, section.gpaPage + section.pages);
+      if (to <= from) continue;
+      into.setRange(section.ramPage + (from - section.gpaPage), to - from);
+      report.pages += to - from;
+    }
+    if (flush === 'after-clear') {
+      report.durationNs += costs.iotlb_flush;
+      advance(Math.floor(nowNs + report.durationNs));
+      domain.flushRange(first, count);
+      report.iotlbFlushes++;
+    }
+  }
+
+  /** All guest mappings: one read, placed by each mapping's translated address; the time of one query a mapping. */
+  #harvestMappings(domain: Domain, mappings: GuestMappings, into: DirtyBitmap, report: Report): void {
+    const { flush, costs } = this.#options;
+    if (flush === 'before-clear' || (flush === 'after-clear' && domain.iotlb.held)) domain.flushDomain();
+    this.#runs.reset();
+    readAll(domain, this.#runs);
+    for (let r = 0; r < this.#runs.length; r++) {
+      const first = this.#runs.firsts[r]!;
+      for (let i = 0; i < this.#runs.counts[r]!; i++) {
+        const ramPage = mappings.translate(first + i);
+        if (ramPage < 0) continue;
+        into.set(ramPage);
+        report.pages++;
+      }
+    }
+    if (flush === 'after-clear') domain.flushDomain();
+    report.entriesTouched += mappings.pagesMapped;
+    if (flush !== 'never') report.iotlbFlushes += mappings.count;
+    report.durationNs += mappings.count * (costs.viommu_sync_mapping + (flush === 'never' ? 0 : costs.iotlb_flush));
+    report.durationNs += mappings.pagesMapped * costs.pte_walk;
+  }
+
+  #harvestLogs(into: DirtyBitmap, report: Report): void {
+    const { mappings, costs, logs } = this.#options;
+    for (const log of logs) {
+      if (mappings === null) {
+        for (const section of this.#sections) {
+          if (section.readonly) continue;
+          log.report(section.gpaPage, section.pages, (first, count) => {
+            into.setRange(section.ramPage + (first - section.gpaPage), count);
+            report.pages += count;
+          });
+          report.durationNs += costs.dirty_ioctl;
+        }
+        continue;
+      }
+      log.report(0, mappings.space.limitPage + 1, (first, count) => {
+        for (let i = 0; i < count; i++) {
+          const ramPage = mappings.translate(first + i);
+          if (ramPage < 0) continue;
+          into.set(ramPage);
+          report.pages++;
+        }
+      });
+      report.durationNs += mappings.count * costs.viommu_sync_mapping;
+    }
+  }
+
+  #everything(into: DirtyBitmap, report: Report): void {
+    const { mappings, costs } = this.#options;
+    for (const section of this.#sections) {
+      if (section.readonly) continue;
+      into.setRange(section.ramPage, section.pages);
+      report.pages += section.pages;
+      report.durationNs += costs.dirty_ioctl;
+    }
+    mappings?.forEach((_iova, ramPage, pages) => {
+      into.setRange(ramPage, pages);
+      report.pages += pages;
+    });
+    report.durationNs += (mappings?.count ?? 0) * costs.viommu_sync_mapping;
+  }
+
+  #pinned(into: DirtyBitmap, report: Report): void {
+    for (const { firstPage, pages } of this.#options.pinned) {
+      into.setRange(firstPage, pages);
+      report.pages += pages;
+    }
+    report.durationNs += this.#options.costs.dirty_ioctl * this.#sections.length;
+  }
+
+  /** What DMA can reach now, for the ranges of a device's log. */
+  #mapped(): IovaRange[] {
+    const ranges: IovaRange[] = this.#sections
+      .filter((section) => !section.readonly)
+      .map((section) => ({ first: section.gpaPage, pages: section.pages }));
+    this.#options.mappings?.forEach((iova, _ramPage, pages) => ranges.push({ first: iova, pages }));
+    return ranges;
+  }
+}
+
+/** Reads and clears every leaf of a domain. */
+function readAll(domain: Domain, runs: DirtyRuns): void {
+  const { iovaBits, granuleShift, signExtended } = domain.table.format;
+  domain.table.readDirty(0, POWER_OF_TWO[iovaBits - granuleShift - (signExtended ? 1 : 0)]!, { clear: true }, runs);
+}
+
+type Report = { -readonly [K in keyof HarvestReport]: HarvestReport[K] };

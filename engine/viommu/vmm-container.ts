@@ -1,0 +1,290 @@
+// One VFIO container as the VMM sees it: an IO address space that is mapped and unmapped, with dirt taken at unmaps while
+// a migration logs. Flat RAM sections (memory listener) and guest mappings (vIOMMU notifier) both come here.
+//
+// Unmap while logging, by tracker:
+//   iommu       the policy's steps in time, with device writes between them; bits go to the RAM pages that the
+//               notification names (translated_addr), not to where the entry pointed
+//   device      unmap first, then the devices' report of that IOVA range
+//   everything  unmap; all pages of it count as dirty (also type1 with a device that pins nothing itself)
+//   pinned      the same: what a guest maps for a mediated device, its driver has pinned
+//   none        unmap
+// Dirt that a step drops is said to the drop sink with its cause; the sink is one-way, nothing here learns from it.
+// Invariants: a page found dirty here stays in `found` until the next harvest takes it; while not logging nothing is
+// recorded, because logging starts with every page due.
+// Left out: DMA mapping limits and pinning (engine/vfio, engine/iommufd); two listeners on one container.
+// Sources: QEMU 11.0 hw/vfio/iommufd.c iommufd_cdev_unmap(), hw/vfio/container-legacy.c vfio_legacy_dma_unmap_one(),
+// hw/vfio/listener.c.
+//
+// Cost: a guest mapping of one page is one walk to look at Dirty, one to unmap, one probe of the IOTLB.
+
+import { DirtyBitmap } from '../core/bitmap.ts';
+import type { Costs } from '../core/costs.ts';
+import type { Outcome } from '../core/errno.ts';
+import { ok, refuse } from '../core/errno.ts';
+import { invariant } from '../core/invariant.ts';
+import type { DropSink } from '../core/ports.ts';
+import { HOST_BASE_PAGE } from '../iommu/dmaport.ts';
+import type { Domain } from '../iommu/domain.ts';
+import { READ, WRITE } from '../iommu/formats/format.ts';
+import { DirtyRuns } from '../iommu/runs.ts';
+import type { InFlight } from './in-flight.ts';
+import { NOTHING_IN_FLIGHT } from './in-flight.ts';
+import type { UnmapPolicy } from './unmap-policy.ts';
+import { UNMAP_POLICIES } from './unmap-policy.ts';
+
+export type TrackerKind = 'device' | 'iommu' | 'everything' | 'pinned' | 'none';
+
+/** What the container needs of a device's own log. */
+export interface LogReader {
+  report(firstIovaPage: number, pages: number, visit: (firstIovaPage: number, pages: number) => void): number;
+}
+
+/** An HWPT of the container; a device whose IOMMU cannot track sits behind an untracked one. */
+export interface ContainerDomain {
+  readonly domain: Domain;
+  readonly tracked: boolean;
+}
+
+export interface VmmContainerOptions {
+  readonly name: string;
+  readonly domains: readonly ContainerDomain[];
+  readonly tracker: TrackerKind;
+  readonly unmapPolicy: UnmapPolicy;
+  /** QEMU before 11.0: the iommufd backend unmapped without asking for dirt. */
+  readonly defectUnmapWithoutQuery: boolean;
+  readonly ramPages: number;
+  readonly costs: Costs;
+  readonly drop: DropSink;
+}
+
+/** What a notification says of where the pages were. */
+export type UnmapEntry = 'translated' | 'none';
+
+export const NO_ENTRY = 'unmap without an IOTLB entry: no place for its dirt';
+export const NOT_READ = 'unmapped without reading the Dirty bit';
+export const WRITTEN_BETWEEN = 'written between the read of the Dirty bit and the unmap';
+export const HELD_TOO_LATE = 'Dirty held in the IOTLB came back after its entry was gone';
+
+export interface ContainerCounters {
+  maps: number;
+  unmaps: number;
+  /** Pages found dirty at unmaps while logging. */
+  unmapDirtyPages: number;
+  queries: number;
+  flushes: number;
+  entries: number;
+}
+
+export class VmmContainer {
+  readonly name: string;
+  readonly domains: readonly ContainerDomain[];
+  readonly tracker: TrackerKind;
+  readonly logs: LogReader[] = [];
+  /** Dirt found at unmaps, by RAM page; the next harvest takes it. */
+  readonly found: DirtyBitmap;
+  readonly counters: ContainerCounters = { maps: 0, unmaps: 0, unmapDirtyPages: 0, queries: 0, flushes: 0, entries: 0 };
+  /** Between log_global_start and log_global_stop. */
+  logging = false;
+  /** The devices' writes between an unmap's steps. */
+  inFlight: InFlight = NOTHING_IN_FLIGHT;
+  readonly #policy: UnmapPolicy;
+  readonly #costs: Costs;
+  readonly #drop: DropSink;
+  readonly #pagesPerGranule: number;
+  readonly #runs = new DirtyRuns();
+  /** Granules already reported by the unmap under way, per page offset; for unmaps of one call only. */
+  readonly #seen = new DirtyRuns();
+
+  constructor(options: VmmContainerOptions) {
+    this.name = options.name;
+    this.domains = options.domains;
+    this.tracker = options.tracker;
+    this.found = new DirtyBitmap(options.ramPages);
+    this.#policy = options.defectUnmapWithoutQuery ? UNMAP_POLICIES['unmap-only'] : options.unmapPolicy;
+    this.#costs = options.costs;
+    this.#drop = options.drop;
+    const shift = options.domains[0]?.domain.table.format.granuleShift ?? 12;
+    invariant(shift >= 12, 'guest memory is mapped in granules of at least a page');
+    this.#pagesPerGranule = 1 << (shift - 12);
+  }
+
+  /** Maps [iovaPage, iovaPage + pages) onto RAM pages; returns the time it took. */
+  map(iovaPage: number, ramPage: number, pages: number, readonly: boolean): Outcome<number> {
+    const scale = this.#pagesPerGranule;
+    const access = readonly ? READ : READ | WRITE;
+    let entries = 0;
+    for (let i = 0; i < this.domains.length; i++) {
+      const { table } = this.domains[i]!.domain;
+      const failure = table.map(iovaPage / scale, (HOST_BASE_PAGE + ramPage) / scale, pages / scale, access);
+      entries += table.cost.entries;
+      if (failure !== undefined)
+        return refuse(failure === 'ENXIO' ? 'EINVAL' : failure, `map of iova page ${iovaPage}`);
+    }
+    this.counters.maps++;
+    this.counters.entries += entries;
+    return ok(this.#costs.iommu_map * this.domains.length);
+  }
+
+  /**
+   * Unmaps what leads to the RAM pages from `ramPage`. `entry`: whether an IOTLB entry comes with the notification and
+   * says so (translated_addr); without one no dirt can be placed, and none is asked for. `pieces`: mappings that the range
+   * was made of, an ioctl each. Returns the time it took.
+   */
+  unmap(
+    nowNs: number,
+    iovaPage: number,
+    ramPage: number,
+    pages: number,
+    pieces: number,
+    entry: UnmapEntry = 'translated',
+  ): number {
+    this.counters.unmaps += pieces;
+    if (!this.logging || this.tracker === 'none') return this.#plainUnmap(nowNs, iovaPage, pages, pieces);
+    if (this.tracker === 'iommu') return this.#unmapTaking(nowNs, iovaPage, ramPage, pages, pieces, entry);
+    let durationNs = this.#plainUnmap(nowNs, iovaPage, pages, pieces);
+    if (this.tracker === 'everything' || this.tracker === 'pinned') {
+      if (entry === 'translated') this.#find(ramPage, pages);
+      return durationNs;
+    }
+    for (const log of this.logs) {
+      log.report(iovaPage, pages, (first, count) => {
+        if (entry === 'translated') this.#find(ramPage + (first - iovaPage), count);
+        else this.#drop.dropped(nowNs + durationNs, this.name, NO_ENTRY, ramPage + (first - iovaPage), count);
+      });
+      this.counters.queries += pieces;
+      durationNs += this.#costs.dirty_ioctl * pieces;
+    }
+    return durationNs;
+  }
+
+  /** Nobody asks for dirt. */
+  #plainUnmap(nowNs: number, iovaPage: number, pages: number, pieces: number): number {
+    const unmappedNs = nowNs + this.#costs.iommu_unmap * pieces;
+    if (this.inFlight.dueNs <= unmappedNs) this.inFlight.playUntil(unmappedNs);
+    for (let i = 0; i < this.domains.length; i++) this.#removeEntries(this.domains[i]!.domain, iovaPage, pages);
+    const flushedNs = unmappedNs + this.#costs.iotlb_flush * pieces;
+    if (this.inFlight.dueNs <= flushedNs) this.inFlight.playUntil(flushedNs);
+    for (let i = 0; i < this.domains.length; i++) this.#flush(this.domains[i]!.domain, iovaPage, pages, pieces);
+    return flushedNs - nowNs;
+  }
+
+  #unmapTaking(
+    nowNs: number,
+    iovaPage: number,
+    ramPage: number,
+    pages: number,
+    pieces: number,
+    entry: UnmapEntry,
+  ): number {
+    const policy = entry === 'translated' ? this.#policy : UNMAP_POLICIES['unmap-only'];
+    let timeNs = nowNs;
+    const read = policy.readFirst !== 'none';
+    if (read) {
+      if (this.inFlight.dueNs <= timeNs) this.inFlight.playUntil(timeNs);
+      for (let i = 0; i < this.domains.length; i++) {
+        const { domain, tracked } = this.domains[i]!;
+        if (!tracked) continue;
+        this.#read(domain, iovaPage, pages, policy.readFirst === 'clear');
+        this.#findRuns(this.#runs, iovaPage, ramPage, pages);
+        this.counters.queries += pieces;
+        timeNs += this.#costs.dirty_ioctl * pieces + this.#costs.pte_walk * pages;
+      }
+    }
+    timeNs += this.#costs.iommu_unmap * pieces;
+    if (this.inFlight.dueNs <= timeNs) this.inFlight.playUntil(timeNs);
+    for (let i = 0; i < this.domains.length; i++) {
+      const { domain, tracked } = this.domains[i]!;
+      if (tracked) this.#lookAtRemoved(timeNs, domain, iovaPage, ramPage, pages, policy, entry);
+      this.#removeEntries(domain, iovaPage, pages);
+    }
+    timeNs += this.#costs.iotlb_flush * pieces;
+    if (this.inFlight.dueNs <= timeNs) this.inFlight.playUntil(timeNs);
+    for (let i = 0; i < this.domains.length; i++) {
+      const { domain, tracked } = this.domains[i]!;
+      const { counters } = domain.iotlb;
+      const before = counters.writebacksDropped;
+      this.#flush(domain, iovaPage, pages, pieces);
+      if (!tracked || counters.writebacksDropped === before) continue;
+      if (policy.takesHeld) this.#find(ramPage, pages);
+      else this.#drop.dropped(timeNs, this.name, HELD_TOO_LATE, ramPage, pages);
+    }
+    return timeNs - nowNs;
+  }
+
+  /** What the entries hold in the moment they go: taken, or known before, or dropped. */
+  #lookAtRemoved(
+    nowNs: number,
+    domain: Domain,
+    iovaPage: number,
+    ramPage: number,
+    pages: number,
+    policy: UnmapPolicy,
+    entry: UnmapEntry,
+  ): void {
+    this.#seen.reset();
+    if (policy.readFirst === 'keep') {
+      for (let r = 0; r < this.#runs.length; r++) this.#seen.push(this.#runs.firsts[r]!, this.#runs.counts[r]!);
+    }
+    this.#read(domain, iovaPage, pages, false);
+    if (this.#runs.length === 0) return;
+    if (policy.readRemoved) {
+      this.#findRuns(this.#runs, iovaPage, ramPage, pages);
+      return;
+    }
+    if (this.#runs.total === this.#seen.total) return;
+    const cause = entry !== 'translated' ? NO_ENTRY : policy.readFirst === 'none' ? NOT_READ : WRITTEN_BETWEEN;
+    // What was seen is a subset of what is dirty now: name the rest, run by run.
+    let s = 0;
+    for (let r = 0; r < this.#runs.length; r++) {
+      let from = this.#runs.firsts[r]!;
+      const to = from + this.#runs.counts[r]!;
+      while (from < to) {
+        while (s < this.#seen.length && this.#seen.firsts[s]! + this.#seen.counts[s]! <= from) s++;
+        const seenFrom = s < this.#seen.length ? Math.max(from, this.#seen.firsts[s]!) : to;
+        const gap = Math.min(to, seenFrom);
+        if (gap > from) {
+          const scale = this.#pagesPerGranule;
+          this.#drop.dropped(nowNs, this.name, cause, ramPage + (from * scale - iovaPage), (gap - from) * scale);
+        }
+        from = gap < to ? Math.min(to, this.#seen.firsts[s]! + this.#seen.counts[s]!) : to;
+      }
+    }
+  }
+
+  #read(domain: Domain, iovaPage: number, pages: number, clear: boolean): void {
+    const scale = this.#pagesPerGranule;
+    this.#runs.reset();
+    domain.table.readDirty(iovaPage / scale, pages / scale, clear ? READ_AND_CLEAR : READ_ONLY, this.#runs);
+    this.counters.entries += domain.table.cost.entries;
+  }
+
+  #removeEntries(domain: Domain, iovaPage: number, pages: number): void {
+    const scale = this.#pagesPerGranule;
+    domain.table.unmap(iovaPage / scale, pages / scale);
+    this.counters.entries += domain.table.cost.entries;
+  }
+
+  #flush(domain: Domain, iovaPage: number, pages: number, pieces: number): void {
+    this.counters.flushes += pieces;
+    domain.flushRange(iovaPage / this.#pagesPerGranule, pages / this.#pagesPerGranule);
+  }
+
+  /** Bits of the runs, placed by the notification's address and cut to the range. */
+  #findRuns(runs: DirtyRuns, iovaPage: number, ramPage: number, pages: number): void {
+    const scale = this.#pagesPerGranule;
+    for (let r = 0; r < runs.length; r++) {
+      const from = Math.max(runs.firsts[r]! * scale, iovaPage);
+      const to = Math.min((runs.firsts[r]! + runs.counts[r]!) * scale, iovaPage + pages);
+      if (to > from) this.#find(ramPage + (from - iovaPage), to - from);
+    }
+  }
+
+  #find(ramPage: number, pages: number): void {
+    this.counters.unmapDirtyPages += pages;
+    if (pages === 1) this.found.set(ramPage);
+    else this.found.setRange(ramPage, pages);
+  }
+}
+
+const READ_ONLY = { clear: false } as const;
+const READ_AND_CLEAR = { clear: true } as const;

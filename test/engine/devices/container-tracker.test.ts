@@ -1,0 +1,213 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { formatNamed } from '../../../engine/iommu/formats/table.ts';
+import type { FormatName } from '../../../engine/iommu/formats/format.ts';
+import { OUTSIDE_LOG } from '../../../engine/devices/mapped-traffic.ts';
+import { NO_ENTRY, NOT_READ } from '../../../engine/viommu/vmm-container.ts';
+import { Bench, MS, SECTIONS, aDevice } from './fixture.ts';
+
+const LOG = { pageBytes: 4096 };
+
+/** A device that writes one page after another in a region that its IOTLB holds whole: entries stay dirty. */
+const aSmallRing = { region: { firstPage: 1000, pages: 32 }, burstBytes: 4096, bytesPerSecond: 4096 * 1e6 };
+
+describe('tracking of one VFIO container', () => {
+  it('a page written between two syncs is in the second', () => {
+    const bench = new Bench([aDevice('nic', { burstBytes: 4096 })]);
+    bench.startLogging();
+    bench.runUntil(1 * MS);
+    const written = bench.written.get('nic0')!.count;
+    bench.sync();
+    expect([bench.reported.count, bench.reported.test(512)]).toEqual([written, true]);
+    expect(written).toBeGreaterThan(0);
+  });
+
+  it('writes before logging was started are not reported', () => {
+    const bench = new Bench([aDevice('nic')]);
+    bench.runUntil(1 * MS);
+    bench.rack.devices[0]!.traffic.setRate(1 * MS, 0);
+    bench.startLogging();
+    bench.sync();
+    expect(bench.reported.count).toBe(0);
+  });
+
+  it.each(['after-clear'] as const)('flush %s: nothing is lost though entries stay in the IOTLB', (flush) => {
+    const bench = new Bench([aDevice('nic', aSmallRing)], { iommu: { flush } });
+    bench.startLogging();
+    for (let round = 1; round <= 5; round++) {
+      bench.runUntil(round * 0.1 * MS);
+      bench.reported.reset();
+      for (const written of bench.written.values()) written.reset();
+      bench.sync();
+    }
+    bench.runUntil(1 * MS);
+    bench.stopAndSync();
+    expect(bench.lost).toEqual([]);
+  });
+
+  it.each(['never', 'before-clear'] as const)('flush %s: entries that hold Dirty lose later writes', (flush) => {
+    const bench = new Bench([aDevice('nic', aSmallRing)], { iommu: { flush } });
+    bench.startLogging();
+    bench.runUntil(0.1 * MS);
+    const syncNs = bench.sync();
+    // What was reported is sent now: from here on only new writes count.
+    bench.runUntil(bench.scheduler.nowNs + syncNs);
+    bench.reported.reset();
+    for (const written of bench.written.values()) written.reset();
+    bench.runUntil(1 * MS);
+    bench.stopAndSync();
+    expect(bench.lost.length).toBeGreaterThan(0);
+  });
+
+  it('the device log reports what the device wrote, whatever the page tables say', () => {
+    const bench = new Bench([aDevice('rdma', {}, { dmaLogging: LOG })]);
+    expect(bench.rack.containers[0]!.container.tracker).toBe('device');
+    bench.startLogging();
+    bench.runUntil(2 * MS);
+    bench.stopAndSync();
+    expect(bench.lost).toEqual([]);
+    expect(bench.reported.count).toBe(bench.written.get('rdma0')!.count);
+  });
+
+  it('memory added after the start of a device log is not logged, and the loss has a name', () => {
+    const bench = new Bench([aDevice('nic', { region: { firstPage: 4000, pages: 96 } }, { dmaLogging: LOG })], {
+      sections: [SECTIONS[0]!, { ...SECTIONS[1]!, pages: 2976 }],
+    });
+    bench.startLogging();
+    bench.rack.regionAdd({ gpaPage: 0x10_0000 + 2976, ramPage: 4000, pages: 96, readonly: false });
+    bench.runUntil(1 * MS);
+    bench.stopAndSync();
+    expect(bench.dropped[0]?.cause).toBe(OUTSIDE_LOG);
+    expect(bench.lost.length).toBeGreaterThan(0);
+  });
+
+  it('everything: each sync reports every page of each section', () => {
+    const bench = new Bench([aDevice('nic')], { tracking: { forced: 'everything' } });
+    bench.startLogging();
+    bench.sync();
+    expect(bench.reported.count).toBe(4096);
+  });
+
+  it('x-pre-copy-dirty-page-tracking=off: nothing until the last stage', () => {
+    const bench = new Bench([aDevice('nic')], { tracking: { duringPrecopy: false } });
+    bench.startLogging();
+    bench.runUntil(1 * MS);
+    bench.sync();
+    expect(bench.reported.count).toBe(0);
+    bench.stopAndSync();
+    expect(bench.lost).toEqual([]);
+  });
+
+  it('a sync costs one ioctl a section and the entries walked', () => {
+    const bench = new Bench([aDevice('nic', { bytesPerSecond: 0 })], {
+      costs: { dirty_ioctl: 1000, pte_walk: 2, iotlb_flush: 500 },
+    });
+    bench.startLogging();
+    expect(bench.sync()).toBeGreaterThanOrEqual(2 * 1000 + 2 * 4096 + 2 * 500);
+  });
+
+  it('enabling tracking clears what was dirty before', () => {
+    const bench = new Bench([aDevice('nic', aSmallRing)]);
+    bench.startLogging();
+    bench.runUntil(0.1 * MS);
+    bench.startLogging();
+    bench.rack.devices[0]!.traffic.setRate(0.1 * MS, 0);
+    bench.sync();
+    expect(bench.reported.count).toBe(0);
+  });
+
+  describe('a section that goes while logging', () => {
+    const region = { firstPage: 1024, pages: 64 };
+    const removeUpper = (overrides: ConstructorParameters<typeof Bench>[1]): Bench => {
+      const bench = new Bench([aDevice('nic', { region })], overrides);
+      bench.startLogging();
+      bench.runUntil(1 * MS);
+      bench.rack.regionDel(1 * MS, SECTIONS[1]!);
+      bench.stopAndSync();
+      return bench;
+    };
+
+    it('with an identity entry keeps its dirt', () => {
+      expect(removeUpper({}).lost).toEqual([]);
+    });
+
+    it('without an entry loses it, by name (QEMU before 11.0)', () => {
+      const bench = removeUpper({ defects: { regionDelWithoutEntry: true } });
+      expect(bench.lost).toHaveLength(64);
+      expect(new Set(bench.dropped.map((d) => d.cause))).toEqual(new Set([NO_ENTRY]));
+      expect(bench.dropped.reduce((sum, d) => sum + d.count, 0)).toBe(64);
+    });
+
+    it('unmapped without a query loses it, by name', () => {
+      const bench = removeUpper({ defects: { unmapWithoutQuery: true } });
+      expect([bench.lost.length, bench.dropped[0]?.cause]).toEqual([64, NOT_READ]);
+    });
+
+    it('a DMA after that faults and is lost without a trace of dirt', () => {
+      const bench = removeUpper({});
+      expect(bench.rack.devices[0]!.traffic.counters.faults).toBeGreaterThan(0);
+    });
+  });
+
+  it('stalled DMA goes on where it was once the mapping is back', () => {
+    const region = { firstPage: 1024, pages: 64 };
+    const bench = new Bench([aDevice('nic', { region })], { iommu: { faults: 'stall' } });
+    bench.runUntil(1 * MS);
+    bench.rack.regionDel(1 * MS, SECTIONS[1]!);
+    bench.runUntil(2 * MS);
+    const { counters } = bench.rack.devices[0]!.traffic;
+    const before = counters.operations;
+    bench.rack.regionAdd(SECTIONS[1]!);
+    bench.runUntil(3 * MS);
+    expect(counters.operations).toBeGreaterThan(before);
+    expect(counters.starved).toBeGreaterThan(0);
+  });
+
+  it('nothing is lost with after-clear: any device, format, page sizes, IOTLB and pace of syncs', () => {
+    const formats: FormatName[] = ['amd-v1', 'vtd-ss', 'arm-lpae-s1'];
+    fc.assert(
+      fc.property(
+        fc.record({
+          kind: fc.constantFrom('nic', 'nvme', 'rdma', 'gpu', 'accelerator'),
+          format: fc.constantFrom(...formats),
+          pageSizes: fc.constantFrom([4096], [4096, 2 << 20]),
+          held: fc.boolean(),
+          tracker: fc.constantFrom('auto', 'iommu', 'device', 'everything'),
+          burst: fc.constantFrom(4096, 65536, 1500),
+          first: fc.constantFrom(0, 900, 1000, 2000),
+          pages: fc.integer({ min: 1, max: 300 }),
+          random: fc.boolean(),
+          gapsUs: fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1, maxLength: 8 }),
+        }),
+        (c) => {
+          const traffic = {
+            region: { firstPage: c.first, pages: c.pages },
+            burstBytes: c.burst,
+            pattern: c.random ? 'random' : 'ring',
+            bytesPerSecond: 2e9,
+          } as const;
+          const bench = new Bench([aDevice(c.kind, traffic, { dmaLogging: LOG })], {
+            iommu: {
+              format: formatNamed(c.format),
+              pageSizes: c.pageSizes,
+              iotlb: { sets: 4, ways: 2, dirtyWriteback: c.held ? 'held' : 'memory' },
+            },
+            tracking: { forced: c.tracker },
+          });
+          bench.runUntil(50_000);
+          bench.startLogging();
+          for (const gap of c.gapsUs) {
+            bench.runUntil(bench.scheduler.nowNs + gap * 1000);
+            bench.sync();
+            // A sync's pages are sent after it: what was written by then and reported needs no second report.
+            for (const written of bench.written.values())
+              bench.reported.takeRuns((firstPage, n) => written.clearRange(firstPage, n));
+          }
+          bench.stopAndSync();
+          expect(bench.lost).toEqual([]);
+        },
+      ),
+      { numRuns: 120 },
+    );
+  });
+});
