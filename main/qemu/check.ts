@@ -4,7 +4,7 @@
 // each accelerator is tried with our own guest for a moment.
 
 import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { access, constants, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { QemuError } from './errors.ts';
@@ -85,6 +85,29 @@ export async function qemuVersion(binary: string): Promise<string> {
   }
 }
 
+const probes = new Map<string, Promise<AcceleratorCheck>>();
+
+/** `auto` is KVM where a guest really runs with it, else TCG. Each is tried once in the life of this process. */
+export async function resolveAccelerator(
+  binary: string,
+  wanted: 'auto' | Accelerator,
+  signal?: AbortSignal,
+): Promise<Accelerator> {
+  if (wanted !== 'auto') return wanted;
+  try {
+    await access('/dev/kvm', constants.R_OK | constants.W_OK);
+  } catch {
+    return 'tcg';
+  }
+  let probe = probes.get(binary);
+  if (probe === undefined) {
+    probe = tryAccelerator(binary, 'kvm', signal);
+    probes.set(binary, probe);
+    probe.catch(() => probes.delete(binary));
+  }
+  return (await probe).works ? 'kvm' : 'tcg';
+}
+
 /** Boots the guest and waits for two reports with a moving clock and moving writes. */
 async function tryAccelerator(binary: string, name: Accelerator, signal?: AbortSignal): Promise<AcceleratorCheck> {
   const folder = await makeGuardedFolder();
@@ -115,7 +138,6 @@ async function tryAccelerator(binary: string, name: Accelerator, signal?: AbortS
         startStopped: false,
         trace: [],
       },
-      () => performance.now() - startedAt,
       signal && { signal },
     );
     try {
@@ -131,7 +153,7 @@ async function tryAccelerator(binary: string, name: Accelerator, signal?: AbortS
       );
       signal?.throwIfAborted();
       if (alive) {
-        const bootMs = Math.round(machine.reports.filledAtMs ?? 0);
+        const bootMs = Math.round((machine.reports.filledAtMs ?? startedAt) - startedAt);
         return { name, works: true, detail: `the guest ran after ${bootMs} ms` };
       }
       const what = stopped.signal.aborted ? 'the guest stopped' : `no guest ran within ${BOOT_TIMEOUT_MS / 1000} s`;

@@ -52,15 +52,14 @@ export function machineArguments(options: MachineOptions): string[] {
   return args;
 }
 
-/** Starts QEMU and waits for its monitor. `now` is the lab's clock in ms. */
+/** Starts QEMU and waits for its monitor. */
 export async function startMachine(
   options: MachineOptions,
-  now: () => number,
   extra: { signal?: AbortSignal; onTrace?: (chunk: Buffer) => void } = {},
 ): Promise<Machine> {
   const guarded = await startGuarded(options.binary, machineArguments(options), 2, extra.onTrace);
   const [monitor, serial] = guarded.streams;
-  const reports = new GuestReports(now);
+  const reports = new GuestReports();
   serial!.on('data', (chunk: Buffer) => {
     reports.push(chunk);
   });

@@ -3,7 +3,7 @@
 import { LineSplitter } from './qmp.ts';
 
 export interface GuestReport {
-  /** The lab's clock when the line arrived, ms. */
+  /** performance.now() when the line arrived. */
   readonly atMs: number;
   /** The guest's clock, ms since it finished filling; stands still while the machine is stopped. */
   readonly guestMs: number;
@@ -15,21 +15,16 @@ const REPORT = /^T ([0-9a-f]{8}) ([0-9a-f]{16})$/;
 const LINE_BYTES_MAX = 4096;
 
 export class GuestReports {
-  readonly #now: () => number;
   readonly #lines = new LineSplitter(LINE_BYTES_MAX);
   readonly #wake = new Set<() => void>();
-  /** When the guest had filled its memory; its clock is 0 there. */
+  /** performance.now() when the guest had filled its memory; its clock is 0 there. */
   filledAtMs: number | undefined;
   refused = false;
   closed = false;
   readonly all: GuestReport[] = [];
 
-  constructor(now: () => number) {
-    this.#now = now;
-  }
-
   push(chunk: Buffer): void {
-    const atMs = this.#now();
+    const atMs = performance.now();
     for (const line of this.#lines.push(chunk)) {
       // A line torn by the switch from source to destination, or firmware's chatter, is no report.
       const match = REPORT.exec(line);
