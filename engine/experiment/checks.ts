@@ -1,20 +1,44 @@
-// What makes no sense together: checks across fields and sections, each with its reason.
+// What makes no sense together: all checks across fields and sections. Each runs as soon as the sections it reads are
+// valid in themselves, so that its reasons are about the combination alone.
 
-import type { ParsedExperiment, SectionName } from './schema.ts';
+import type { Check, CheckContext } from './check.ts';
+import { changeChecks } from './checks-changes.ts';
+import { deviceChecks } from './checks-devices.ts';
+import { guestChecks } from './checks-guest.ts';
+import { iommuChecks } from './checks-iommu.ts';
+import { labChecks } from './checks-lab.ts';
+import { migrationChecks } from './checks-migration.ts';
+import { notYetChecks } from './notyet.ts';
+import type { ParsedExperiment } from './schema.ts';
 import type { Finding } from './source.ts';
 
-export type Report = (finding: Finding) => void;
+const CHECKS: readonly Check[] = [
+  ...guestChecks,
+  ...deviceChecks,
+  ...iommuChecks,
+  ...migrationChecks,
+  ...changeChecks,
+  ...labChecks,
+  ...notYetChecks,
+];
 
-/** A check runs when every section it reads is valid in itself. */
-export interface Check {
-  readonly needs: readonly SectionName[];
-  readonly run: (experiment: ParsedExperiment, report: Report) => void;
-}
-
-const CHECKS: readonly Check[] = [];
-
-export function runChecks(parsed: Partial<ParsedExperiment>, report: Report): void {
+export function runChecks(
+  parsed: Partial<ParsedExperiment>,
+  input: Readonly<Record<string, unknown>>,
+  report: (finding: Finding) => void,
+): void {
+  const context: CheckContext = {
+    report,
+    given: (path) => {
+      let value: unknown = input;
+      for (const step of path) {
+        if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return false;
+        value = (value as Record<string | number, unknown>)[step];
+      }
+      return true;
+    },
+  };
   for (const { needs, run } of CHECKS) {
-    if (needs.every((name) => name in parsed)) run(parsed as ParsedExperiment, report);
+    if (needs.every((name) => name in parsed)) run(parsed as ParsedExperiment, context);
   }
 }

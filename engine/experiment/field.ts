@@ -4,7 +4,7 @@
 // its unit and the source of its default or rule. The default itself is written as in a file (`300ms`).
 
 import * as z from 'zod';
-import { isControl } from './quantity.ts';
+import { describe, isControl } from './quantity.ts';
 
 export interface FieldInfo {
   readonly title: string;
@@ -50,7 +50,22 @@ function tooLong(input: unknown, longest: number): string {
 }
 
 /** A whole number in a range. */
-export const count = (min: number, max: number): z.ZodType<number, number> => z.int().min(min).max(max);
+export const count = (min: number, max: number): z.ZodType<number, number> => {
+  const wanted = `a whole number from ${min} to ${max}`;
+  const error = (issue: { readonly input: unknown }): string =>
+    issue.input === undefined ? `missing: expected ${wanted}` : `found ${describe(issue.input)}, expected ${wanted}`;
+  return z.int({ error }).min(min, { error }).max(max, { error });
+};
+
+/** Adds that a number must be a power of two; `why` is the message. */
+export const powerOfTwo = <Input>(schema: z.ZodType<number, Input>, why: string): z.ZodType<number, Input> =>
+  schema.refine(isPowerOfTwo, { error: why });
+
+export const isPowerOfTwo = (value: number): boolean => {
+  let rest = value;
+  while (rest >= 2 && rest % 2 === 0) rest /= 2;
+  return rest === 1;
+};
 
 /** `false`, `true`, or a group of fields (which switches it on): always an object with `enabled` in the result. */
 export function toggle<Shape extends z.core.$ZodLooseShape>(

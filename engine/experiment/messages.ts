@@ -57,7 +57,9 @@ export function nearest(written: string, candidates: readonly string[]): string 
     const apart = distance(key, plain(candidate));
     if (apart < bestDistance) [best, bestDistance] = [candidate, apart];
   }
-  return bestDistance <= Math.max(1, Math.floor(Math.min(key.length, best?.length ?? 0) / 3)) ? best : undefined;
+  const shorter = Math.min(key.length, best?.length ?? 0);
+  if (bestDistance <= (shorter <= 3 ? 1 : Math.max(2, Math.floor(shorter / 3)))) return best;
+  return key.length < 3 ? undefined : candidates.find((candidate) => candidate.startsWith(key));
 }
 
 /** What of a list, in words: `a, b or c`. */
@@ -66,6 +68,7 @@ export function oneOf(items: readonly string[]): string {
 }
 
 export function unknownKey(key: string, allowed: readonly string[]): string {
+  if (key === '<<') return `merge keys are not part of YAML 1.2\nWrite the fields out, or put the alias itself here.`;
   const near = nearest(key, allowed);
   const meant = near === undefined ? '' : `; did you mean '${near}'?`;
   return `unknown key ${describe(key)}${meant}\nAllowed here: ${allowed.join(', ')}`;

@@ -11,7 +11,7 @@ import { describe } from './quantity.ts';
 import { resolve } from './resolve.ts';
 import { experimentSchema } from './schema.ts';
 import type { Experiment, ParsedExperiment, SectionName } from './schema.ts';
-import { readSource } from './source.ts';
+import { pathText, readSource } from './source.ts';
 import type { ExperimentSource, Finding, Path, Problem } from './source.ts';
 
 export type { Problem } from './source.ts';
@@ -32,7 +32,10 @@ export function parseExperiment(text: string, { fileName }: ParseOptions): Parse
   const { source } = read;
   const checked = validateExperiment(source.value);
   if (checked.ok && read.findings.length === 0) return { ok: true, experiment: checked.experiment, source };
-  const findings = [...read.findings, ...(checked.ok ? [] : checked.findings)];
+  // What could not be read is null to the schema, which need not be said twice.
+  const unread = new Set(read.findings.map(({ path }) => pathText(path)));
+  const further = checked.ok ? [] : checked.findings.filter(({ path }) => !unread.has(pathText(path)));
+  const findings = [...read.findings, ...further];
   return { ok: false, problems: sorted(findings.map((finding) => source.problem(finding))) };
 }
 
@@ -69,7 +72,7 @@ export function validateExperiment(value: unknown): ValidateResult {
     if (result.success) parsed[name] = result.data;
     else findings.push(...result.error.issues.flatMap((issue) => issueFindings(issue, [name])));
   }
-  runChecks(parsed as Partial<ParsedExperiment>, (finding) => findings.push(finding));
+  runChecks(parsed as Partial<ParsedExperiment>, input, (finding) => findings.push(finding));
   if (findings.length > 0) return { ok: false, findings };
   return { ok: true, experiment: resolve(parsed as ParsedExperiment) };
 }
@@ -90,7 +93,7 @@ function issueFindings(issue: z.core.$ZodIssue, prefix: Path): Finding[] {
   }
   const text = split(issue.message);
   const last = path.at(-1);
-  if (text.message.startsWith('missing') && typeof last === 'string' && issue.code !== 'invalid_union') {
+  if (text.message.startsWith('missing:') && typeof last === 'string') {
     return [
       {
         path,

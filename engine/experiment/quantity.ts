@@ -8,6 +8,7 @@
 import * as z from 'zod';
 import type { Cost } from '../core/costs.ts';
 import {
+  NS_PER_SECOND,
   PAGE_SIZE,
   UnitError,
   formatPercentage,
@@ -41,7 +42,7 @@ interface Kind {
 }
 
 const SIZE: Kind = { kind: 'size', noun: 'a size', read: parseSize, show: spellSize };
-const DURATION: Kind = { kind: 'duration', noun: 'a duration', read: parseDuration, show: spellDuration };
+const DURATION: Kind = { kind: 'duration', noun: 'a duration', read: parseDuration, show: spellTime };
 const BYTE_RATE: Kind = {
   kind: 'rate',
   noun: 'a rate',
@@ -75,6 +76,17 @@ const PERCENT: Kind = {
   show: (value) => `${value}%`,
 };
 
+/** Exact, also in minutes and hours where they are whole: `24h`, `90s`, `300ms`. */
+export function spellTime(ns: number): string {
+  for (const [unit, name] of [
+    [3600 * NS_PER_SECOND, 'h'],
+    [60 * NS_PER_SECOND, 'min'],
+  ] as const) {
+    if (ns !== 0 && ns % unit === 0) return `${ns / unit}${name}`;
+  }
+  return spellDuration(ns);
+}
+
 /** Bytes. */
 export const size = (bounds: Bounds): z.ZodType<number, string | number> => quantity(SIZE, bounds);
 /** Integer nanoseconds of simulated time. */
@@ -107,7 +119,8 @@ function quantity(kind: Kind, bounds: Bounds): z.ZodType<number, string | number
         return z.NEVER;
       };
       if (typeof value === 'number' && value !== 0) {
-        return problem(`found ${value} without a unit, ${wanted}`);
+        const percentage = kind.noun === 'a share' && value > 0 && value <= 1 ? `\nWrite ${value * 100}%.` : '';
+        return problem(`found ${value} without a unit, ${wanted}${percentage}`);
       }
       let read = 0;
       if (typeof value === 'string') {
@@ -133,7 +146,7 @@ function checkBounds(
   if (min !== undefined && read < min) {
     return problem(`${value} is below the smallest allowed value, ${kind.show(min)}\nFor example: ${example}`);
   }
-  if (max !== undefined && read > max) {
+  if (max !== undefined && read > max && read !== Infinity) {
     return problem(`${value} is above the largest allowed value, ${kind.show(max)}\nFor example: ${example}`);
   }
   if (multiple !== undefined && read % multiple !== 0) {
@@ -192,7 +205,7 @@ export function describe(value: unknown): string {
   if (typeof value === 'object') return 'a group of fields';
   if (typeof value === 'string') {
     const clean = Array.from(value, (c) => (isControl(c) ? '�' : c)).join('');
-    return `'${clean.length > 60 ? `${clean.slice(0, 57)}…` : clean}'`;
+    return `'${clean.length > 80 ? `${clean.slice(0, 77)}…` : clean}'`;
   }
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : typeof value;
 }

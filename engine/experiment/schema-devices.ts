@@ -3,9 +3,9 @@
 
 import * as z from 'zod';
 import { GIB, NS_PER_SECOND, PAGE_SIZE, TIB } from '../core/units.ts';
-import { count, field, identifier, toggle } from './field.ts';
+import { count, field, identifier, powerOfTwo, toggle } from './field.ts';
 import { MAX_GUEST_BYTES, MAX_NS } from './limits.ts';
-import { byteRate, duration, size } from './quantity.ts';
+import { byteRate, duration, share, size } from './quantity.ts';
 
 const MODEL = 'typical of the kind; the lab';
 const RATE_MAX = 2 * TIB;
@@ -142,6 +142,23 @@ const common = {
     description: 'From a DMA’s translation to its completion: how long a write is in flight.',
     source: MODEL,
   }),
+  late_writes: field(
+    z
+      .strictObject({
+        share: field(share({ min: 0, max: 1, example: '1%' }).prefault('0%'), {
+          title: 'share',
+          description: 'Share of operations after whose end the device writes once more; a correct device has none.',
+          source: 'a correct driver has stopped the DMA before it unmaps',
+        }),
+        window: field(duration({ min: 0, max: NS_PER_SECOND, example: '20us' }).prefault('20us'), {
+          title: 'window',
+          description: 'The late write comes within this time after the unmap began.',
+          source: MODEL,
+        }),
+      })
+      .prefault({}),
+    { title: 'late writes', description: 'Writes of a misbehaving device that race with the unmap of their buffer.' },
+  ),
   container: field(identifier().prefault('shared'), {
     title: 'container',
     description: 'Devices of one VFIO container share an IOMMU domain and the choice of tracker.',
@@ -177,11 +194,17 @@ const common = {
 const dmaLogging = (byDefault: boolean) =>
   field(
     toggle({
-      page_size: field(size({ min: PAGE_SIZE, max: GIB, example: '4KiB' }).prefault('4KiB'), {
-        title: 'page size',
-        description: 'Granule of the device’s log.',
-        source: 'VFIO_DEVICE_FEATURE_DMA_LOGGING_START',
-      }),
+      page_size: field(
+        powerOfTwo(
+          size({ min: PAGE_SIZE, max: GIB, example: '4KiB' }),
+          'not a power of two (EINVAL)\nFor example: 4KiB',
+        ).prefault('4KiB'),
+        {
+          title: 'page size',
+          description: 'Granule of the device’s log.',
+          source: 'VFIO_DEVICE_FEATURE_DMA_LOGGING_START',
+        },
+      ),
     }).prefault(byDefault),
     { title: 'DMA log', description: 'Whether the device records its own DMA writes (VFIO DMA logging).' },
   );
@@ -204,6 +227,11 @@ const nic = z.strictObject({
     title: 'packet',
     description: 'Bytes of a packet: with per-packet buffers, one map and one unmap for each.',
     source: 'Ethernet MTU',
+  }),
+  queue_depth: field(count(1, 65536).prefault(512), {
+    title: 'queue depth',
+    description: 'With per-packet buffers: how many are mapped and wait for packets.',
+    source: 'receive descriptors, a common default of ethtool -g',
   }),
   transmit: field(byteRate({ min: 0, max: RATE_MAX, example: '10Gbit/s' }).prefault(0), {
     title: 'transmit rate',

@@ -2,18 +2,24 @@
 
 import * as z from 'zod';
 import { KIB, NS_PER_MS, NS_PER_SECOND, PAGE_SIZE, TIB } from '../core/units.ts';
-import { count, field } from './field.ts';
+import { count, field, powerOfTwo } from './field.ts';
 import { MAX_NS } from './limits.ts';
 import { duration, size } from './quantity.ts';
 
 export const IOMMU_FORMATS = ['amd-v1', 'vtd-ss', 'arm-lpae-s1', 'arm-lpae-s2', 'x86-64'] as const;
 
 const iotlb = z.strictObject({
-  sets: field(count(1, 65536).prefault(64), {
-    title: 'sets',
-    description: 'Sets of the IOTLB, a power of two.',
-    source: 'assumption; vendors publish no sizes',
-  }),
+  sets: field(
+    powerOfTwo(
+      count(1, 65536),
+      'the number of sets is not a power of two: address bits choose the set\nFor example: 64',
+    ).prefault(64),
+    {
+      title: 'sets',
+      description: 'Sets of the IOTLB, a power of two.',
+      source: 'assumption; vendors publish no sizes',
+    },
+  ),
   ways: field(count(1, 64).prefault(8), {
     title: 'ways',
     description: 'Entries in each set.',
@@ -150,11 +156,14 @@ const flushQueue = z.strictObject({
     description: 'One queue per CPU, or a single shared one.',
     source: 'drivers/iommu/dma-iommu.c',
   }),
-  entries: field(count(1, 1_048_576).optional(), {
-    title: 'entries',
-    description: 'Unmaps collected before a flush. Default: 256 per CPU, 32768 shared.',
-    source: 'drivers/iommu/dma-iommu.c',
-  }),
+  entries: field(
+    powerOfTwo(count(2, 1_048_576), 'not a power of two: the queue is a ring with a mask\nFor example: 256').optional(),
+    {
+      title: 'entries',
+      description: 'Unmaps collected before a flush. Default: 256 per CPU, 32768 shared.',
+      source: 'drivers/iommu/dma-iommu.c',
+    },
+  ),
   timer: field(duration({ min: 1000, max: 60 * NS_PER_SECOND, example: '10ms' }).optional(), {
     title: 'timer',
     description: 'Longest wait before a flush. Default: 10 ms per CPU, 1 s shared.',
@@ -215,11 +224,17 @@ export const trackingSchema = z.strictObject({
     description: 'KVM_DIRTY_LOG_INITIALLY_SET: the first log is all ones and pages are protected when cleared.',
     source: 'accel/kvm/kvm-all.c; never with the ring',
   }),
-  clear_chunk: field(size({ min: 64 * PAGE_SIZE, max: 8 * TIB, example: '1GiB' }).prefault('1GiB'), {
-    title: 'clear chunk',
-    description: 'The log is cleared in chunks of this size, when the first page of a chunk is sent.',
-    source: 'x-clear-bitmap-shift 18 (migration/migration.h)',
-  }),
+  clear_chunk: field(
+    powerOfTwo(
+      size({ min: 64 * PAGE_SIZE, max: 8 * TIB, example: '1GiB' }),
+      'not a power of two (x-clear-bitmap-shift is 6 to 31)\nFor example: 1GiB',
+    ).prefault('1GiB'),
+    {
+      title: 'clear chunk',
+      description: 'The log is cleared in chunks of this size, when the first page of a chunk is sent.',
+      source: 'x-clear-bitmap-shift 18 (migration/migration.h)',
+    },
+  ),
   eager_split: field(z.boolean().prefault(true), {
     title: 'eager page split',
     description: 'Huge stage-2 pages are split when logging starts or clears, not at the first write.',
@@ -228,11 +243,17 @@ export const trackingSchema = z.strictObject({
   ring: field(
     z
       .strictObject({
-        entries: field(count(1, 65536).prefault(4096), {
-          title: 'entries',
-          description: 'Entries of each vCPU’s ring: a power of two; above 576 with PML.',
-          source: 'dirty-ring-size; max 65536 (virt/kvm/dirty_ring.c)',
-        }),
+        entries: field(
+          powerOfTwo(
+            count(1, 65536),
+            'QEMU refuses: dirty-ring-size must be a power of two.\nFor example: 4096',
+          ).prefault(4096),
+          {
+            title: 'entries',
+            description: 'Entries of each vCPU’s ring: a power of two; above 576 with PML.',
+            source: 'dirty-ring-size; max 65536 (virt/kvm/dirty_ring.c)',
+          },
+        ),
         reaper: field(duration({ min: NS_PER_MS, max: 60 * NS_PER_SECOND, example: '1s' }).prefault('1s'), {
           title: 'reaper',
           description: 'How often the reaper thread collects the rings.',

@@ -5,7 +5,7 @@
 
 import * as z from 'zod';
 import { KIB, MIB, NS_PER_MS, NS_PER_SECOND, TIB } from '../core/units.ts';
-import { count, field, toggle } from './field.ts';
+import { count, field, powerOfTwo, toggle } from './field.ts';
 import { MAX_NS } from './limits.ts';
 import { byteRate, duration, percent, size } from './quantity.ts';
 
@@ -77,11 +77,17 @@ const multifd = toggle({
 });
 
 const xbzrle = toggle({
-  cache: field(size({ min: 4 * KIB, max: TIB, example: '64MiB' }).prefault('64MiB'), {
-    title: 'cache',
-    description: 'xbzrle-cache-size, a power of two.',
-    source: OPTIONS,
-  }),
+  cache: field(
+    powerOfTwo(
+      size({ min: 4 * KIB, max: TIB, example: '64MiB' }),
+      "QEMU refuses: Parameter 'xbzrle_cache_size' expects a power of two no less than the target page size",
+    ).prefault('64MiB'),
+    {
+      title: 'cache',
+      description: 'xbzrle-cache-size, a power of two.',
+      source: OPTIONS,
+    },
+  ),
 });
 
 const postcopy = toggle({

@@ -5,10 +5,10 @@
 // aliases are bounded before anything is built: a few lines of aliases of aliases would expand to gigabytes.
 // Refused besides syntax errors: several documents, tags, merge keys, duplicate keys, keys that are not text.
 
-import { Composer, LineCounter, Parser, isAlias, isMap, isPair, isScalar, isSeq } from 'yaml';
+import { Composer, Lexer, LineCounter, Parser, isAlias, isMap, isPair, isScalar, isSeq } from 'yaml';
 import type { CST, Node, ParsedNode, YAMLError, Document } from 'yaml';
 import { invariant } from '../core/invariant.ts';
-import { MAX_DEPTH, MAX_FILE_BYTES, MAX_NODES } from './limits.ts';
+import { MAX_DEPTH, MAX_FILE_BYTES, MAX_NODES, MAX_PROBLEMS } from './limits.ts';
 import { describe } from './quantity.ts';
 
 export type Path = readonly (string | number)[];
@@ -31,6 +31,8 @@ export interface Finding {
   readonly path: Path;
   /** Points to the key rather than to its value. */
   readonly atKey?: boolean;
+  /** Where the text itself is at fault, instead of the place of the path. */
+  readonly offset?: number;
   readonly message: string;
   readonly hint?: string;
 }
@@ -69,8 +71,8 @@ export class ExperimentSource {
     return positionAt(this.#lines, offsetOf(this.document, path, atKey));
   }
 
-  problem({ path, atKey = false, message, hint = '' }: Finding): Problem {
-    const { line, column } = this.locate(path, atKey);
+  problem({ path, atKey = false, offset, message, hint = '' }: Finding): Problem {
+    const { line, column } = offset === undefined ? this.locate(path, atKey) : positionAt(this.#lines, offset);
     return { file: this.fileName, line, column, path: pathText(path), message, hint };
   }
 }
@@ -90,25 +92,31 @@ export function readSource(text: string, fileName: string): ReadResult {
     return whole(`the file has ${bytes} bytes, at most ${MAX_FILE_BYTES} (1 MiB) are read`, 'Is this an experiment?');
   }
   const lines = new LineCounter();
-  const tokens = [...new Parser(lines.addNewLine).parse(text)];
-  const deep = tooDeep(tokens);
-  if (deep !== undefined) {
-    return whole(`groups and lists are nested deeper than ${MAX_DEPTH}`, 'An experiment needs 8 levels.', deep, lines);
+  const hint = 'An experiment needs 8 levels.';
+  const open = flowTooDeep(text);
+  // The positions of lines are known once the text was parsed; up to here a piece of it is enough.
+  if (open !== undefined) {
+    Array.from(new Parser(lines.addNewLine).parse(text.slice(0, open)));
+    return whole(`groups and lists are nested deeper than ${MAX_DEPTH}`, hint, open, lines);
   }
-  const composer = new Composer<ParsedNode>({
-    version: '1.2',
-    uniqueKeys: true,
-    prettyErrors: false,
-    keepSourceTokens: true,
-  });
+  const tokens = [...new Parser(lines.addNewLine).parse(text)];
+  const bounds = measure(tokens);
+  if (bounds.deepAt !== undefined) {
+    return whole(`groups and lists are nested deeper than ${MAX_DEPTH}`, hint, bounds.deepAt, lines);
+  }
+  if (bounds.count > MAX_NODES) {
+    return whole(`the file has more than ${MAX_NODES} values`, 'Is this an experiment?');
+  }
+  const composer = new Composer<ParsedNode>({ version: '1.2', uniqueKeys: false, prettyErrors: false });
   const documents = [...composer.compose(tokens, true, text.length)];
   const document = documents[0];
   invariant(document !== undefined, 'forceDoc yields a document');
   const errors = documents.flatMap((each) => [...each.errors, ...each.warnings]);
   if (errors.length > 0) {
-    const problems = errors.map((error) => {
+    const problems = errors.slice(0, MAX_PROBLEMS).map((error) => {
       const { line, column } = positionAt(lines, error.pos[0]);
-      return { file: fileName, line, column, path: pathAt(document, error.pos[0]), ...syntaxMessage(error, text) };
+      const path = pathText(pathAt(document, error.pos[0]));
+      return { file: fileName, line, column, path, ...syntaxMessage(error, text) };
     });
     return { ok: false, problems };
   }
@@ -166,6 +174,7 @@ class Converter {
     if (isMap(node)) {
       // No prototype: a key called __proto__ is a key like any other, and is refused as unknown.
       const result = Object.create(null) as Record<string, unknown>;
+      const seen = new Set<string>();
       for (const pair of node.items) {
         invariant(isPair(pair), 'a map holds pairs');
         const key = isScalar(pair.key) ? pair.key.value : undefined;
@@ -177,6 +186,17 @@ class Converter {
           });
           continue;
         }
+        if (seen.has(key)) {
+          const hint = 'Keep one of the two.';
+          this.findings.push({
+            path: [...path, key],
+            message: 'this key stands here twice',
+            hint,
+            offset: startOf(pair.key as Node),
+          });
+          continue;
+        }
+        seen.add(key);
         result[key] = this.convert(pair.value as Node | null, [...path, key], depth + 1);
       }
       return result;
@@ -233,23 +253,22 @@ function startOf(node: Node | null): number {
   return node?.range?.[0] ?? 0;
 }
 
-/** The path of the innermost field that contains an offset: for syntax errors. */
-function pathAt(document: Document.Parsed, offset: number): string {
+/** The path of the innermost field that contains an offset: for errors of the text itself. */
+function pathAt(document: Document.Parsed, offset: number): Path {
   const path: (string | number)[] = [];
   let node: Node | null = document.contents;
-  const holds = (part: unknown): part is Node => {
+  const begun = (part: unknown): part is Node => {
     const range = (part as Node | null)?.range;
-    return range !== undefined && range !== null && range[0] <= offset && offset <= range[2];
+    return range !== undefined && range !== null && range[0] <= offset;
   };
   for (;;) {
     if (isMap(node)) {
-      const pair = node.items.find((item) => holds(item.value) || holds(item.key));
+      const pair = node.items.findLast((item) => begun(item.key));
       if (!pair || !isScalar(pair.key)) break;
       path.push(String(pair.key.value));
-      if (!holds(pair.value)) break;
-      node = pair.value;
+      node = pair.value as Node | null;
     } else if (isSeq(node)) {
-      const index = node.items.findIndex((item) => holds(item));
+      const index = node.items.findLastIndex((item) => begun(item));
       if (index < 0) break;
       path.push(index);
       node = node.items[index] as Node;
@@ -257,15 +276,32 @@ function pathAt(document: Document.Parsed, offset: number): string {
       break;
     }
   }
-  return pathText(path);
+  return path;
 }
 
-/** The offset at which tokens nest deeper than allowed; works on the token tree without recursion. */
-function tooDeep(tokens: readonly CST.Token[]): number | undefined {
+/** The offset at which '[' and '{' nest deeper than allowed: seen by the lexer, before a tree is built. */
+function flowTooDeep(text: string): number | undefined {
+  let depth = 0;
+  let offset = 0;
+  for (const lexeme of new Lexer().lex(text)) {
+    if (lexeme === '[' || lexeme === '{') depth++;
+    else if (lexeme === ']' || lexeme === '}') depth = Math.max(0, depth - 1);
+    if (depth > MAX_DEPTH) return offset;
+    // The lexer's own marks for documents and scalars are not part of the text.
+    if (!LEXER_MARKS.includes(lexeme)) offset += lexeme.length;
+  }
+  return undefined;
+}
+const LEXER_MARKS = ['\u0002', '\u0018', '\u001f'];
+
+/** How many values the tokens hold, and where they nest deeper than allowed; without recursion. */
+function measure(tokens: readonly CST.Token[]): { count: number; deepAt?: number } {
   const pending: { token: CST.Token; depth: number }[] = tokens.map((token) => ({ token, depth: 0 }));
+  let count = 0;
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const { token, depth } = next;
-    if (depth > MAX_DEPTH) return token.offset;
+    count++;
+    if (depth > MAX_DEPTH) return { count, deepAt: token.offset };
     if (token.type === 'document') {
       if (token.value) pending.push({ token: token.value, depth });
     } else if (token.type === 'block-map' || token.type === 'block-seq' || token.type === 'flow-collection') {
@@ -275,15 +311,13 @@ function tooDeep(tokens: readonly CST.Token[]): number | undefined {
       }
     }
   }
-  return undefined;
+  return { count };
 }
 
 /** The parser's message with a hint for what people write most often. */
 function syntaxMessage(error: YAMLError, text: string): { message: string; hint: string } {
   const rest = text.slice(error.pos[0], error.pos[0] + 60).split('\n')[0]!;
   switch (error.code) {
-    case 'DUPLICATE_KEY':
-      return { message: 'this key stands here twice', hint: 'Keep one of the two.' };
     case 'TAB_AS_INDENT':
       return { message: 'a tab is used to indent', hint: 'YAML wants spaces.' };
     case 'BLOCK_AS_IMPLICIT_KEY':
@@ -291,7 +325,15 @@ function syntaxMessage(error: YAMLError, text: string): { message: string; hint:
         message: 'a second key begins inside a value',
         hint: 'Put it on a line of its own, or the value in quotes if the colon belongs to it.',
       };
+    case 'MISSING_CHAR':
+      return {
+        message: 'a quote, a bracket or a colon is missing here or before',
+        hint: error.message.split('\n')[0]!,
+      };
     case 'BAD_INDENT':
+      if (error.message.startsWith('Flow')) {
+        return { message: "a '{' or '[' before this place is not closed", hint: error.message.split('\n')[0]! };
+      }
       return {
         message: 'the indentation does not fit the lines above',
         hint: 'Fields of one group start in one column.',
@@ -306,7 +348,8 @@ function syntaxMessage(error: YAMLError, text: string): { message: string; hint:
       break;
     default:
   }
-  return { message: `not readable as YAML: ${error.message.split('\n')[0]!}`, hint: '' };
+  const words = describe(error.message.split('\n')[0]).slice(1, -1);
+  return { message: `not readable as YAML: ${words}`, hint: '' };
 }
 
 /** Bytes of the text in UTF-8; lone surrogates count as the replacement character. */
