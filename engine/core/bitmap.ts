@@ -201,29 +201,29 @@ export class DirtyBitmap {
     return count;
   }
 
-  /** The first set page >= from; -1 when there is none. */
-  nextSet(from: number): number {
-    for (let at = from; at < this.pages;) {
+  /** The first set page of from … to-1; -1 when there is none. The bound keeps a search in large bitmaps short. */
+  nextSet(from: number, to: number = this.pages): number {
+    for (let at = from; at < to;) {
       const c = Math.floor(at / CHUNK_PAGES);
       const chunk = this.chunks[c];
       if (chunk !== undefined && this.counts[c] !== 0) {
         const bit = nextSetInChunk(chunk, at - c * CHUNK_PAGES);
-        if (bit >= 0) return c * CHUNK_PAGES + bit;
+        if (bit >= 0) return c * CHUNK_PAGES + bit < to ? c * CHUNK_PAGES + bit : -1;
       }
       at = (c + 1) * CHUNK_PAGES;
     }
     return -1;
   }
 
-  /** The first clear page >= from; -1 when there is none. */
-  nextClear(from: number): number {
-    for (let at = from; at < this.pages;) {
+  /** The first clear page of from … to-1; -1 when there is none. */
+  nextClear(from: number, to: number = this.pages): number {
+    for (let at = from; at < to;) {
       const c = Math.floor(at / CHUNK_PAGES);
       const chunk = this.chunks[c];
       if (chunk === undefined || this.counts[c] === 0) return at;
       if (this.counts[c] !== CHUNK_PAGES) {
         const bit = nextClearInChunk(chunk, at - c * CHUNK_PAGES);
-        if (bit >= 0) return c * CHUNK_PAGES + bit < this.pages ? c * CHUNK_PAGES + bit : -1;
+        if (bit >= 0) return c * CHUNK_PAGES + bit < to ? c * CHUNK_PAGES + bit : -1;
       }
       at = (c + 1) * CHUNK_PAGES;
     }

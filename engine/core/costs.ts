@@ -61,7 +61,13 @@ export const COSTS = {
   ),
   log_get: cost(20 * US, 'ns', [0, 1e9], 'KVM_GET_DIRTY_LOG of one slot, fixed part', 'estimate'),
   log_get_gib: cost(10 * US, 'ns/GiB', [0, 1e9], 'copy and merge the dirty log: 32 KiB of bitmap per GiB', 'estimate'),
-  log_get_page: cost(5, 'ns/page', [0, 1e6], 'handling of one dirty page in a sync', 'estimate'),
+  log_get_page: cost(
+    5,
+    'ns/page',
+    [0, 1e6],
+    'handling of one dirty page, at most one word of 64, in a sync',
+    'estimate',
+  ),
   log_clear: cost(2 * US, 'ns', [0, 1e9], 'KVM_CLEAR_DIRTY_LOG of one chunk, fixed part', 'estimate'),
   log_clear_page: cost(
     5.7,

@@ -1,11 +1,12 @@
 // KVM's dirty log: a bitmap per memslot, read by KVM_GET_DIRTY_LOG.
 //
-//   manual (what QEMU asks for)  KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 with ENABLE and INITIALLY_SET: the log starts all
-//     ones and nothing but huge leaves is protected; GET copies and leaves everything as it is; KVM_CLEAR_DIRTY_LOG gives
-//     back what user space has seen and protects these pages again. QEMU clears lazily, a chunk (1 GiB) at a time, before
-//     the first page of the chunk is sent.
+//   initially-set (what QEMU asks for)  KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 with ENABLE and INITIALLY_SET: the log starts
+//     all ones and nothing but huge leaves is protected; GET copies and leaves everything as it is; KVM_CLEAR_DIRTY_LOG
+//     gives back what user space has seen and protects these pages again. QEMU clears lazily, a chunk (1 GiB) at a time,
+//     before the first page of the chunk is sent.
+//   manual  the same with ENABLE alone: every page is protected when logging starts, and the log starts empty.
 //   legacy  enabling protects every page; GET reads, clears and protects in one step under the mmu lock.
-//   PML     the same logs; the CPU writes the address of each page whose D bit turns on into a buffer of 512, and the vCPU
+// With PML (`hardware`) the same logs; the CPU writes the address of each page whose D bit turns on into a buffer of 512, and the vCPU
 //     exits when it is full, instead of one fault per page. KVM drains it at every exit, so nothing stays behind at a sync.
 //
 // The manual log is kept in two disjoint parts: `fresh`, set since the last GET, and `seen`, returned by a GET and not
@@ -26,7 +27,8 @@ import type { KvmTracking, KvmTrackingConfig } from './tracking.ts';
 
 export const PML_ENTRIES = 512;
 
-export type DirtyLogMode = 'manual' | 'legacy' | 'pml';
+/** `manual`: without INITIALLY_SET, as QEMU had it for a short while. */
+export type DirtyLogMode = 'initially-set' | 'manual' | 'legacy';
 
 export class KvmDirtyLog implements KvmTracking {
   readonly name = 'kvm';
@@ -61,7 +63,7 @@ export class KvmDirtyLog implements KvmTracking {
     let ns = costs.log_enable;
     for (const slot of slots) {
       if (slot.readonly) continue;
-      if (this.mode === 'legacy') {
+      if (this.mode !== 'initially-set') {
         this.#protection.armed.setRange(slot.first, slot.pages);
         ns += gib(slot.pages) * costs.log_enable_gib;
         if (huge && eagerSplit) ns += gib(slot.pages) * costs.eager_split_gib;
@@ -69,7 +71,7 @@ export class KvmDirtyLog implements KvmTracking {
         this.#fresh.setRange(slot.first, slot.pages);
       }
       // Initially set, huge leaves stay whole until the first clear: eager split belongs to the clear.
-      if (huge && !(this.mode === 'legacy' && eagerSplit)) this.#protection.protectHuge(slot.first, slot.pages);
+      if (huge && (this.mode === 'initially-set' || !eagerSplit)) this.#protection.protectHuge(slot.first, slot.pages);
     }
     return ok(Math.round(ns));
   }
@@ -91,7 +93,9 @@ export class KvmDirtyLog implements KvmTracking {
       keep.setRange(first, count);
     });
     const size = loggedPages(slots);
-    const ns = slots.length * costs.log_get + gib(size) * costs.log_get_gib + pages * costs.log_get_page;
+    // Dense bitmaps are merged by words of 64 pages.
+    const handled = Math.min(pages, size / 64);
+    const ns = slots.length * costs.log_get + gib(size) * costs.log_get_gib + handled * costs.log_get_page;
     const lockHeldNs = this.mode === 'legacy' ? pages * costs.log_clear_page : 0;
     return {
       pages,
@@ -150,7 +154,7 @@ export class KvmDirtyLog implements KvmTracking {
   #costOf(faults: number, splits: number): number {
     const { costs } = this.#config;
     // With PML a page costs its share of one exit per 512 entries.
-    const perPage = this.mode === 'pml' ? costs.pml_exit / PML_ENTRIES : costs.wp_fault;
+    const perPage = this.#config.hardware === 'pml' ? costs.pml_exit / PML_ENTRIES : costs.wp_fault;
     return faults * perPage + splits * costs.wp_fault_split;
   }
 }

@@ -11,15 +11,14 @@ export interface KvmTracking extends DirtyTracker {
   readonly faults: number;
 }
 
-/** How QEMU sets KVM up. */
-export type KvmTrackingKind = 'dirty-log' | 'dirty-log-legacy' | 'dirty-ring' | 'pml';
-
 export interface KvmTrackingConfig {
   readonly pages: number;
   readonly slots: readonly Memslot[];
   /** 4 KiB pages per host page behind guest RAM: 1, 512 or 262144. */
   readonly backingPages: number;
   readonly eagerSplit: boolean;
+  /** How a first write is noticed: by a fault on a write-protected page, or by the CPU's page-modification log. */
+  readonly hardware: 'write-protect' | 'pml';
   readonly costs: KvmCosts;
 }
 

@@ -96,8 +96,8 @@ export class Oracle implements DropSink {
     const end = first + count;
     for (let at = first; at < end;) {
       const before = this.#everSent.test(at);
-      const change = before ? this.#everSent.nextClear(at) : this.#everSent.nextSet(at);
-      const n = (change < 0 ? end : Math.min(change, end)) - at;
+      const change = before ? this.#everSent.nextClear(at, end) : this.#everSent.nextSet(at, end);
+      const n = (change < 0 ? end : change) - at;
       const changed = this.#takeChanged(at, n);
       if (before) {
         this.#resent += n;

@@ -15,8 +15,6 @@ import type { DirtyTracker, HarvestReport } from '../core/ports.ts';
 import type { StreamCosts, StreamCounters } from './stream.ts';
 import { blockIdBytes } from './wire.ts';
 
-/** 2^18 pages: clear bitmap shift, QEMU's default. */
-export const CLEAR_CHUNK_PAGES = 1 << 18;
 /** The clock is looked at every so many pages. */
 const CLOCK_PAGES = 64;
 
@@ -35,6 +33,8 @@ export interface RamSaveConfig {
   readonly sent: (first: number, count: number) => void;
   /** Pages per host page behind RAM: sent as a group, and one step for the clock. */
   readonly hostPagePages: number;
+  /** Pages of a clear chunk; QEMU's default is 2^18 (x-clear-bitmap-shift). */
+  readonly clearChunkPages: number;
 }
 
 export interface SyncResult extends HarvestReport {
@@ -84,7 +84,7 @@ export class RamSave {
     this.#config = config;
     this.bitmap = new DirtyBitmap(config.totalPages);
     this.bitmap.setRange(0, config.totalPages);
-    this.#clearChunks = new DirtyBitmap(Math.ceil(config.totalPages / CLEAR_CHUNK_PAGES));
+    this.#clearChunks = new DirtyBitmap(Math.ceil(config.totalPages / config.clearChunkPages));
   }
 
   /** Pages known dirty and not sent: the estimate. */
@@ -123,7 +123,7 @@ export class RamSave {
 
   /** Pages that need not be sent at all (discarded, unplugged): their chunks are cleared first. */
   discard(nowNs: number, first: number, count: number): void {
-    for (let page = first; page < first + count; page += CLEAR_CHUNK_PAGES) this.#clearChunk(nowNs, page);
+    for (let page = first; page < first + count; page += this.#config.clearChunkPages) this.#clearChunk(nowNs, page);
     if (count > 0) this.#clearChunk(nowNs, first + count - 1);
     this.bitmap.clearRange(first, count);
   }
@@ -135,7 +135,7 @@ export class RamSave {
   /** Sends pages until a limit is reached. */
   send(nowNs: number, costs: StreamCosts, counters: StreamCounters, limits: SendLimits): SendResult {
     const { bitmap } = this;
-    const { nonZero, blocks } = this.#config;
+    const { nonZero, blocks, clearChunkPages } = this.#config;
     let ns = 0;
     let lockHeldNs = 0;
     while (ns < limits.sliceNs) {
@@ -155,16 +155,13 @@ export class RamSave {
       const room = limits.room(cost.bytes);
       if (room === 0) return result(ns, lockHeldNs, { rateExceeded: true });
       const block = blocks.find((candidate) => page < candidate.firstPage + candidate.pages)!;
-      const chunkEnd = (Math.floor(page / CLEAR_CHUNK_PAGES) + 1) * CLEAR_CHUNK_PAGES;
-      const end = Math.min(
-        endOr(bitmap.nextClear(page), bitmap.pages),
-        endOr(normal ? nonZero.nextClear(page) : nonZero.nextSet(page), bitmap.pages),
-        block.firstPage + block.pages,
-        chunkEnd,
-      );
+      const chunkEnd = (Math.floor(page / clearChunkPages) + 1) * clearChunkPages;
       const inSlice = Math.max(1, Math.ceil((limits.sliceNs - ns) / cost.ns));
       const inCall = this.#pagesInCall(limits.callNs - ns, cost.ns);
-      const count = Math.min(end - page, room, inSlice, inCall);
+      const most = Math.min(block.firstPage + block.pages, chunkEnd, page + room, page + inSlice, page + inCall);
+      const dirtyEnd = endOr(bitmap.nextClear(page, most), most);
+      const end = endOr(normal ? nonZero.nextClear(page, dirtyEnd) : nonZero.nextSet(page, dirtyEnd), dirtyEnd);
+      const count = end - page;
 
       if (block.id !== this.#blockId) {
         counters.protocolBytes += blockIdBytes(block.id);
@@ -197,10 +194,11 @@ export class RamSave {
   }
 
   #clearChunk(nowNs: number, page: number): { durationNs: number; lockHeldNs: number } {
-    const chunk = Math.floor(page / CLEAR_CHUNK_PAGES);
+    const { clearChunkPages } = this.#config;
+    const chunk = Math.floor(page / clearChunkPages);
     if (!this.#clearChunks.clear(chunk)) return NOTHING;
-    const first = chunk * CLEAR_CHUNK_PAGES;
-    const count = Math.min(CLEAR_CHUNK_PAGES, this.bitmap.pages - first);
+    const first = chunk * clearChunkPages;
+    const count = Math.min(clearChunkPages, this.bitmap.pages - first);
     let durationNs = 0;
     let lockHeldNs = 0;
     for (const tracker of this.#config.trackers) {

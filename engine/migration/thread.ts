@@ -54,6 +54,8 @@ export interface MigrationParts {
   readonly emit: EmitEvent;
   /** The migration begins: the destination has nothing yet. */
   readonly begin: () => void;
+  /** The guest was stopped for the blackout, or the migration ended before it. */
+  readonly stopped: () => void;
   /** The status became final and the guest runs, here or there. */
   readonly ended: (nowNs: number) => void;
 }
@@ -345,6 +347,7 @@ export class MigrationThread implements Actor, BlackoutHost {
 
   stopGuest(nowNs: number): void {
     this.#parts.guest.stop(nowNs);
+    this.#parts.stopped();
     this.#parts.emit({
       timeNs: nowNs,
       durationNs: 0,
@@ -394,6 +397,7 @@ export class MigrationThread implements Actor, BlackoutHost {
     }
     this.end = end;
     this.error = error;
+    if (this.stopNs < 0) this.#parts.stopped();
     this.endNs = nowNs;
     for (const device of this.devices.slice(0, this.#devicesSetUp)) device.abort(nowNs);
     for (const tracker of this.#trackers.slice(0, this.#trackersStarted)) tracker.stop(nowNs);

@@ -1,0 +1,70 @@
+// The series of a simulated run: what each is called, its unit, and the counter it reads.
+// Rates read a total and are turned into a mean over the sampling interval by the recorder.
+
+import type { Guest } from '../machine/guest.ts';
+import type { GuestWriter } from '../machine/guestwriter.ts';
+import type { VcpuGroup } from '../machine/vcpu.ts';
+import type { MigrationThread } from '../migration/thread.ts';
+import type { Series } from './recorder.ts';
+
+const NS_PER_SECOND = 1e9;
+
+export function guestSeries(group: VcpuGroup, writer: GuestWriter): Series[] {
+  const source = group.name;
+  return [
+    {
+      id: `dirty.vcpu.${source}`,
+      label: `${source}: pages dirtied`,
+      unit: 'pages/s',
+      kind: 'rate',
+      source,
+      read: () => writer.dirtied,
+    },
+    {
+      id: `writes.vcpu.${source}`,
+      label: `${source}: page writes`,
+      unit: 'pages/s',
+      kind: 'rate',
+      source,
+      read: () => group.writes,
+    },
+    {
+      id: `stall.vcpu.${source}`,
+      label: `${source}: time lost per vCPU`,
+      unit: 'ratio',
+      kind: 'rate',
+      source,
+      read: () => (group.stallNs + group.throttledNs) / group.vcpus / NS_PER_SECOND,
+    },
+  ];
+}
+
+export function migrationSeries(thread: MigrationThread, guest: Guest, faults: () => number): Series[] {
+  const { counters, ram, window } = thread;
+  const active = (): boolean => thread.status !== 'none';
+  return [
+    {
+      id: 'left',
+      label: 'dirty and not yet sent',
+      unit: 'pages',
+      kind: 'level',
+      read: () => (active() && thread.end === null ? ram.left : 0),
+    },
+    {
+      id: 'threshold',
+      label: 'threshold for the switchover',
+      unit: 'pages',
+      kind: 'level',
+      read: () => Math.floor(window.thresholdBytes / 4096),
+    },
+    { id: 'sent', label: 'sent', unit: 'bytes', kind: 'total', read: () => counters.transferred },
+    { id: 'throughput', label: 'throughput', unit: 'bytes/s', kind: 'rate', read: () => counters.transferred },
+    { id: 'pages', label: 'pages sent', unit: 'pages/s', kind: 'rate', read: () => counters.pages },
+    { id: 'newly', label: 'pages found dirty by syncs', unit: 'pages', kind: 'total', read: () => ram.newlyDirtyTotal },
+    { id: 'rounds', label: 'dirty syncs', unit: 'count', kind: 'total', read: () => ram.syncs },
+    { id: 'harvest', label: 'time in dirty syncs', unit: 'ns', kind: 'total', read: () => thread.harvestNs },
+    { id: 'throttle', label: 'vCPU throttle', unit: 'ratio', kind: 'level', read: () => thread.throttlePercent / 100 },
+    { id: 'stall', label: 'guest stall, all vCPUs', unit: 'ns', kind: 'total', read: () => Math.round(guest.stallNs) },
+    { id: 'faults.kvm', label: 'write-protect faults', unit: '1/s', kind: 'rate', read: faults },
+  ];
+}
