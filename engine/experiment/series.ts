@@ -1,6 +1,7 @@
 // The series of a simulated run: what each is called, its unit, and the counter it reads.
 // Rates read a total and are turned into a mean over the sampling interval by the recorder.
 
+import type { DeviceRack, RackDevice } from '../devices/device-rack.ts';
 import type { Guest } from '../machine/guest.ts';
 import type { GuestWriter } from '../machine/guestwriter.ts';
 import type { VcpuGroup } from '../machine/vcpu.ts';
@@ -66,5 +67,77 @@ export function migrationSeries(thread: MigrationThread, guest: Guest, faults: (
     { id: 'throttle', label: 'vCPU throttle', unit: 'ratio', kind: 'level', read: () => thread.throttlePercent / 100 },
     { id: 'stall', label: 'guest stall, all vCPUs', unit: 'ns', kind: 'total', read: () => Math.round(guest.stallNs) },
     { id: 'faults.kvm', label: 'write-protect faults', unit: '1/s', kind: 'rate', read: faults },
+  ];
+}
+
+export function deviceSeries({ name, traffic }: RackDevice): Series[] {
+  const { counters } = traffic;
+  return [
+    {
+      id: `dirty.device.${name}`,
+      label: `${name}: pages dirtied`,
+      unit: 'pages/s',
+      kind: 'rate',
+      source: name,
+      read: () => counters.pagesNewlyWritten,
+    },
+    {
+      id: `writes.device.${name}`,
+      label: `${name}: pages written by DMA`,
+      unit: 'pages/s',
+      kind: 'rate',
+      source: name,
+      read: () => counters.pagesWritten,
+    },
+    {
+      id: `faults.device.${name}`,
+      label: `${name}: IO page faults`,
+      unit: '1/s',
+      kind: 'rate',
+      source: name,
+      read: () => counters.faults,
+    },
+  ];
+}
+
+export function rackSeries(rack: DeviceRack): Series[] {
+  const sum = (read: (device: RackDevice) => number): number =>
+    rack.devices.reduce((total, device) => total + read(device), 0);
+  const lookups = (device: RackDevice): number =>
+    device.traffic.counters.iotlbHits + device.traffic.counters.iotlbMisses;
+  // The hit rate of the interval: differences of two totals, so it keeps what it saw at the last sample.
+  let hitsBefore = 0;
+  let lookupsBefore = 0;
+  return [
+    {
+      id: 'iotlb.hits',
+      label: 'IOTLB hit rate',
+      unit: 'ratio',
+      kind: 'level',
+      read: () => {
+        const hits = sum((device) => device.traffic.counters.iotlbHits);
+        const all = sum(lookups);
+        const rate = all === lookupsBefore ? 0 : (hits - hitsBefore) / (all - lookupsBefore);
+        hitsBefore = hits;
+        lookupsBefore = all;
+        return rate;
+      },
+    },
+    {
+      id: 'unmaps',
+      label: 'unmaps',
+      unit: '1/s',
+      kind: 'rate',
+      read: () =>
+        rack.containers.reduce((total, { container }) => total + container.counters.unmaps, 0) +
+        sum((device) => device.traffic.counters.unmaps),
+    },
+    {
+      id: 'faults',
+      label: 'IO page faults',
+      unit: '1/s',
+      kind: 'rate',
+      read: () => sum((device) => device.traffic.counters.faults),
+    },
   ];
 }

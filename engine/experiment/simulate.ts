@@ -4,6 +4,7 @@
 // The run begins at 0 with the guest running, starts the migration at `migration.start`, and ends when the guest runs at the
 // destination, or again at the source, or when the limit of simulated time is reached.
 
+import { invariant } from '../core/invariant.ts';
 import { Scheduler, type ActorId } from '../core/scheduler.ts';
 import { pcLayout } from '../machine/layout.ts';
 import { Guest } from '../machine/guest.ts';
@@ -12,13 +13,15 @@ import { VcpuGroup } from '../machine/vcpu.ts';
 import { Oracle } from '../migration/oracle.ts';
 import { MigrationThread } from '../migration/thread.ts';
 import { PAGE_SIZE } from '../core/units.ts';
+import { buildRack } from './build-devices.ts';
 import { BACKGROUND, buildKvm, buildRam, kvmConfigOf, vcpuConfigs } from './build-guest.ts';
 import { costsOf, migrationConfig } from './build-migration.ts';
 import { evaluateExpectations } from './expect.ts';
 import { Recorder, type Series } from './recorder.ts';
 import type { Progress, RunSink } from './result.ts';
 import type { Experiment } from './schema.ts';
-import { guestSeries, migrationSeries } from './series.ts';
+import { deviceSeries, guestSeries, migrationSeries, rackSeries } from './series.ts';
+import { blockerOf } from './blockers.ts';
 import { endOf, summaryOf, type GuestTally } from './summary.ts';
 
 export const ENGINE_VERSION = '0.1.0';
@@ -75,20 +78,27 @@ class World implements Simulation {
     this.#guest = new Guest(this.#scheduler, groups);
     this.#faults = () => kvm.faults;
 
+    const rack = buildRack(experiment, layout, costs, {
+      written: (device) => this.#oracle.writer(device),
+      drop: this.#oracle,
+      emit: (event) => this.#recorder.event(event),
+    });
+
     this.#thread = new MigrationThread({
       config: migrationConfig(experiment, costs),
       ram: {
         totalPages: layout.totalPages,
         blocks: layout.blocks,
         nonZero: ram.nonZero,
-        trackers: [kvm],
+        trackers: [kvm, ...rack.containers.map(({ tracker }) => tracker)],
         sent: (first, count) => {
           this.#oracle.sent(first, count);
         },
         hostPagePages: guest.backing / PAGE_SIZE,
         clearChunkPages: experiment.tracking.clear_chunk / PAGE_SIZE,
       },
-      devices: [],
+      devices: rack.devices.flatMap(({ vfio }) => (vfio === null ? [] : [vfio])),
+      blockedBy: blockerOf(experiment),
       guest: this.#guest,
       emit: (event) => this.#recorder.event(event),
       begin: () => {
@@ -107,11 +117,15 @@ class World implements Simulation {
     const shown = groups.filter(({ name }) => name !== BACKGROUND);
     const series: Series[] = [
       ...shown.flatMap((group) => guestSeries(group, this.#writers[groups.indexOf(group)]!)),
+      ...rack.devices.flatMap(deviceSeries),
+      ...(rack.devices.length > 0 ? rackSeries(rack) : []),
       ...migrationSeries(this.#thread, this.#guest, this.#faults),
     ];
     this.#recorder = new Recorder(sink, sampling, series, (nowNs) => {
       this.#beforeSample(nowNs);
     });
+    const mapped = rack.start(this.#scheduler);
+    invariant(mapped.ok, 'guest RAM can be mapped for its devices');
     this.#scheduler.add(this.#recorder, 0);
     this.#recorder.begin({
       source: { kind: 'sim', text: `Brownout ${ENGINE_VERSION}` },

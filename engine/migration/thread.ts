@@ -51,6 +51,8 @@ export interface MigrationParts {
   readonly ram: RamSaveConfig;
   readonly devices: readonly MigratableDevice[];
   readonly guest: GuestControl;
+  /** What keeps this guest from migrating at all (blocked-reasons), or ''. */
+  readonly blockedBy: string;
   readonly emit: EmitEvent;
   /** The migration begins: the destination has nothing yet. */
   readonly begin: () => void;
@@ -144,6 +146,7 @@ export class MigrationThread implements Actor, BlackoutHost {
     this.window.startNs = nowNs;
     this.#roundStartNs = nowNs;
     this.#parts.begin();
+    if (this.#parts.blockedBy !== '') return this.#giveUp(nowNs, 'failed', this.#parts.blockedBy);
     const { config } = this;
     this.counters.protocolBytes += STREAM_HEADER_BYTES + blockListBytes(this.#parts.ram.blocks.map(({ id }) => id));
     this.counters.protocolBytes += config.multifdChannels * MULTIFD_INIT_BYTES;

@@ -12,7 +12,7 @@ export interface Run {
   readonly expect: readonly ExpectResult[];
   readonly hash: string;
   /** All samples of one series. */
-  series(id: string): number[];
+  readonly series: (id: string) => number[];
   readonly timesNs: number[];
 }
 

@@ -1,0 +1,114 @@
+// From the experiment's devices, IOMMU, tracking and defects to the rack of passthrough devices.
+
+import type { DirtyBitmap } from '../core/bitmap.ts';
+import type { Costs } from '../core/costs.ts';
+import type { DropSink, EmitEvent } from '../core/ports.ts';
+import { PAGE_SIZE } from '../core/units.ts';
+import type { DeviceConfig, TrafficConfig } from '../devices/config.ts';
+import { DeviceRack } from '../devices/device-rack.ts';
+import { trackingHardwareOf } from '../iommu/trackinghardware.ts';
+import type { RamLayout } from '../machine/layout.ts';
+import { formatRow } from './formats.ts';
+import type { Device, Experiment } from './schema.ts';
+
+export interface DeviceSinks {
+  readonly written: (device: string) => DirtyBitmap;
+  readonly drop: DropSink;
+  readonly emit: EmitEvent;
+}
+
+/** Formats whose Dirty bits the kernel offers (IOMMU_CAP_DIRTY_TRACKING). */
+const TRACKING_FORMATS: readonly string[] = ['amd-v1', 'vtd-ss', 'arm-lpae-s1'];
+
+export function buildRack(experiment: Experiment, layout: RamLayout, costs: Costs, sinks: DeviceSinks): DeviceRack {
+  const { iommu, tracking, defects, seed } = experiment;
+  const format = formatRow(iommu);
+  if (format === undefined) throw new Error('a validated experiment names a format with its granule');
+  return new DeviceRack({
+    seed,
+    costs,
+    ramPages: layout.totalPages,
+    sections: layout.sections,
+    devices: experiment.devices.map(deviceConfig),
+    iommu: {
+      format,
+      pageSizes: iommu.page_sizes,
+      iotlb: {
+        sets: iommu.iotlb.sets,
+        ways: iommu.iotlb.ways,
+        dirtyWriteback: iommu.iotlb.dirty_writeback,
+      },
+      flush: iommu.flush,
+      unmap: iommu.unmap,
+      faults: iommu.fault,
+    },
+    tracking: {
+      forced: tracking.devices,
+      api: iommu.api,
+      type1Tracker: iommu.type1.tracker,
+      formatTracks: TRACKING_FORMATS.includes(iommu.format),
+      mixedContainerSkips: defects.mixed_container_skips,
+      duringPrecopy: tracking.precopy,
+    },
+    defects: {
+      unmapWithoutQuery: defects.unmap_without_query,
+      regionDelWithoutEntry: defects.region_del_without_entry,
+      contiguousLastPage: defects.contiguous_last_page,
+    },
+    ...sinks,
+  });
+}
+
+/** For messages: what the hardware behind the format is called. */
+export const hardwareName = (experiment: Experiment): string => {
+  const format = formatRow(experiment.iommu);
+  return format === undefined ? experiment.iommu.format : trackingHardwareOf(format.name).name;
+};
+
+export function deviceConfig(device: Device): DeviceConfig {
+  const { migration } = device;
+  return {
+    name: device.name,
+    kind: device.type,
+    traffic: trafficOf(device),
+    migration: migration.supported
+      ? {
+          precopy: migration.precopy,
+          p2p: migration.p2p,
+          stateBytes: migration.state,
+          initialBytes: migration.initial,
+          dirtyBytesPerSecond: migration.dirty_rate,
+          readBytesPerSecond: migration.read_rate,
+          loadBytesPerSecond: migration.load_rate,
+          stopNs: migration.stop_time,
+          resumeNs: migration.resume_time,
+        }
+      : null,
+    dmaLogging:
+      'dma_logging' in device && device.dma_logging.enabled ? { pageBytes: device.dma_logging.page_size } : null,
+    iommuDirty: device.iommu_dirty,
+    container: device.container,
+    pageTracking: device.page_tracking,
+    behindViommu: device.behind_viommu,
+  };
+}
+
+function trafficOf(device: Device): TrafficConfig {
+  const perOperation = device.buffers === 'per-packet' || device.buffers === 'per-io';
+  const nic = device.type === 'nic' ? device : null;
+  return {
+    bytesPerSecond: device.rate,
+    burstBytes: nic !== null && perOperation ? nic.packet : device.burst,
+    region: { firstPage: device.ring.offset / PAGE_SIZE, pages: device.ring.size / PAGE_SIZE },
+    pattern: device.pattern,
+    buffers: perOperation ? 'per-operation' : 'mapped-once',
+    queueDepth: 'queue_depth' in device ? device.queue_depth : 1,
+    whenEmpty: device.type === 'nic' ? 'drop' : 'wait',
+    readBytesPerSecond: nic?.transmit ?? 0,
+    readBytes: nic?.packet ?? PAGE_SIZE,
+    duty: device.duty === undefined ? null : { onNs: device.duty.on, offNs: device.duty.off },
+    latencyNs: device.latency,
+    lateShare: device.late_writes.share,
+    lateWindowNs: device.late_writes.window,
+  };
+}
