@@ -7,7 +7,7 @@ import { spawn } from 'child_process';
 import fs from 'fs';
 import path from 'path';
 import { clearInterval, setInterval, setTimeout } from 'timers';
-import { bundledNode, firstMissing } from './decide.js';
+import { bundledNode, firstMissing, isGoodNode } from './decide.js';
 
 const HEARTBEAT_MS = 2000;
 /** A lock that nobody touched for this long has no living owner, whatever its process id says. */
@@ -20,6 +20,11 @@ const POLL_MS = 250;
  */
 export function missingPackage(root) {
   if (fs.existsSync(lockPath(root))) return 'a whole install (the last one was interrupted)';
+  return missingOf(root);
+}
+
+/** @param {string} root */
+function missingOf(root) {
   const locked = packagesOf(path.join(root, 'package-lock.json'));
   const installed = packagesOf(path.join(root, 'node_modules', '.package-lock.json'));
   return firstMissing(
@@ -91,7 +96,7 @@ export async function install(root, say) {
   }, HEARTBEAT_MS);
   try {
     say('Installing the packages named in package-lock.json (once; about 460 MB in node_modules) …');
-    const code = await runNpmCi(root);
+    const code = (await runNpmCi(root, undefined)) || (await completeWithBundled(root));
     // The lock stays behind a failure: it says that node_modules is not whole.
     if (code !== 0) return 'npm ci, which ended with exit code ' + String(code);
     linkOwnCommand(root);
@@ -103,13 +108,38 @@ export async function install(root, say) {
 }
 
 /**
- * Runs npm ci and resolves with its exit code. Its output goes to our standard error.
+ * npm leaves out optional packages whose `engines` exclude the Node that it runs on, though the Node that will use them is
+ * another one (Node 20.9 leaves out the bundler's addon). Installs again with a copy of the bundled Node, where that is so.
  * @param {string} root
  * @returns {Promise<number>}
  */
-function runNpmCi(root) {
+async function completeWithBundled(root) {
+  const bundled = bundledBinary(root);
+  if (isGoodNode(process.versions.node, process.versions.napi) || bundled === undefined) return 0;
+  if (missingOf(root) === undefined) return 0;
+  const folder = fs.mkdtempSync(path.join(root, '.cache', 'node-'));
+  try {
+    const copy = path.join(folder, path.basename(bundled));
+    fs.copyFileSync(bundled, copy);
+    fs.chmodSync(copy, 493); // 0o755
+    return await runNpmCi(root, copy);
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Runs npm ci and resolves with its exit code. Its output goes to our standard error.
+ * @param {string} root
+ * @param {string | undefined} node the Node to run npm with, where not the one that npm was started with
+ * @returns {Promise<number>}
+ */
+function runNpmCi(root, node) {
   const npm = npmCommand();
   if (npm === undefined) return Promise.resolve(127);
+  const file = node !== undefined && npm.args.length > 0 ? node : npm.file;
+  const env = Object.assign({}, process.env);
+  if (node !== undefined) env['PATH'] = path.dirname(node) + path.delimiter + (env['PATH'] || '');
   // Development and optional packages whatever NODE_ENV or the user's configuration omits: bundled Node is an optional one.
   const args = npm.args.concat([
     'ci',
@@ -121,7 +151,7 @@ function runNpmCi(root) {
   ]);
   args.push('--loglevel=error', '--no-update-notifier');
   return new Promise((resolve) => {
-    const child = spawn(npm.file, args, { cwd: root, stdio: ['ignore', 2, 2], shell: npm.shell });
+    const child = spawn(file, args, { cwd: root, env: env, stdio: ['ignore', 2, 2], shell: npm.shell });
     // An npm that outlives us still writes to node_modules: the lock names it too.
     fs.writeFileSync(lockPath(root), String(process.pid) + ' ' + String(child.pid || ''));
     /** @param {'SIGINT' | 'SIGTERM'} signal */
