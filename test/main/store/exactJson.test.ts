@@ -1,0 +1,20 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { exactJson, readExactJson } from '../../../main/store/exactJson.ts';
+
+it('JSON in the store gives back every number, also those that JSON has no word for', () => {
+  const number = fc.oneof(fc.double(), fc.constantFrom(NaN, Infinity, -Infinity, -0, 0));
+  const value = fc.dictionary(
+    fc.constantFrom('a', 'b', 'pages', '$number', '__proto__'),
+    fc.oneof(number, fc.string(), fc.boolean()),
+  );
+  fc.assert(
+    fc.property(fc.array(value), (values) => {
+      const read = readExactJson(exactJson(values)) as Record<string, unknown>[];
+      expect(read.map((one) => Object.keys(one))).toEqual(values.map((one) => Object.keys(one)));
+      for (const [i, one] of read.entries()) {
+        for (const key of Object.keys(one)) expect(Object.is(one[key], values[i]![key])).toBe(true);
+      }
+    }),
+  );
+});
