@@ -1,0 +1,11 @@
+// The commands, in the order of the help. A command is loaded when it is called, so that one does not pay for another.
+import type { Command } from '../command.ts';
+
+type Load = () => Promise<{ readonly command: Command }>;
+
+export const COMMANDS: Readonly<Record<string, Load>> = {
+  run: () => import('./run.ts'),
+  list: () => import('./list.ts'),
+  show: () => import('./show.ts'),
+  schema: () => import('./schema.ts'),
+};

@@ -1,0 +1,197 @@
+// `brownout run FILE`: an experiment from its file to a kept run and its summary.
+import { readFileSync, statSync } from 'node:fs';
+import { parseExperiment, type Problem } from '../../../engine/experiment/parse.ts';
+import type { Progress } from '../../../engine/experiment/result.ts';
+import type { Experiment } from '../../../engine/experiment/schema.ts';
+import { MAX_FILE_BYTES } from '../../../engine/experiment/limits.ts';
+import { formatDuration } from '../../../engine/core/units.ts';
+import { makeRun, type Producer } from '../../runs/makeRun.ts';
+import { IN_MEMORY } from '../../store/database.ts';
+import { StoreError } from '../../store/errors.ts';
+import { Store } from '../../store/store.ts';
+import { WorkerFailure } from '../../workers/failure.ts';
+import { UsageError, type Command } from '../command.ts';
+import { writeRunJson } from '../json.ts';
+import { dbOption, storeFile } from '../storeOption.ts';
+import { formatCount, summaryLines } from '../summary.ts';
+import { EXIT, type ExitCode, type Terminal } from '../terminal.ts';
+import { clip, pad, printable } from '../text.ts';
+
+export const command: Command = {
+  operands: 'FILE',
+  purpose: 'run an experiment and keep the result',
+  details:
+    'FILE is YAML or JSON; - reads standard input. Ctrl-C cancels: what was measured is kept, marked cancelled; a second one ends at once.',
+  options: {
+    seed: { type: 'string', value: 'N', help: 'instead of the seed in the file' },
+    json: { type: 'boolean', help: 'the whole result as one JSON document' },
+    db: dbOption,
+    'allow-qemu': { type: 'boolean', help: 'let a file with backend: qemu start QEMU on this machine' },
+    'no-save': { type: 'boolean', help: 'show the result without keeping it' },
+  },
+  takes: [1, 1],
+  async run(words, terminal) {
+    const fileName = words.positionals[0] ?? '';
+    const seed = words.whole('seed', 0, 4_294_967_295);
+    const text = readExperimentFile(fileName);
+    const parsed = parseExperiment(text, { fileName: fileName === '-' ? '(standard input)' : fileName });
+    if (!parsed.ok) {
+      for (const problem of parsed.problems) for (const line of problemLines(problem)) terminal.say(line);
+      return EXIT.wrongInput;
+    }
+    const experiment = seed === undefined ? parsed.experiment : { ...parsed.experiment, seed };
+    const store = new Store(words.flag('no-save') ? IN_MEMORY : storeFile(words));
+    try {
+      const { producer, close } = await producerOf(experiment, words.flag('allow-qemu'));
+      try {
+        return await runAndShow({ experiment, text, fileName, producer }, store, words.flag('json'), terminal);
+      } finally {
+        await close();
+      }
+    } finally {
+      store.close();
+    }
+  },
+};
+
+interface Job {
+  readonly experiment: Experiment;
+  readonly text: string;
+  readonly fileName: string;
+  readonly producer: Producer;
+}
+
+async function runAndShow(job: Job, store: Store, json: boolean, terminal: Terminal): Promise<ExitCode> {
+  const { experiment, text, fileName, producer } = job;
+  const keeps = store.file !== IN_MEMORY;
+  const request = {
+    name: experiment.name,
+    tags: experiment.tags,
+    experiment: text,
+    fileName: fileName === '-' ? '' : fileName,
+  };
+  const bar = new ProgressBar(terminal);
+  let begun: number | undefined;
+  let id: number;
+  try {
+    id = await makeRun(store, request, producer, {
+      signal: terminal.interrupted,
+      onBegin: (run) => {
+        begun = run;
+      },
+      onProgress: (progress) => {
+        bar.show(progress);
+      },
+    });
+  } catch (error) {
+    const interrupted = terminal.interrupted.aborted;
+    if (!interrupted && !(error instanceof WorkerFailure) && !(error instanceof StoreError) && !isQemuError(error)) {
+      throw error;
+    }
+    terminal.progress('');
+    terminal.say(interrupted ? 'Cancelled.' : `brownout: ${printable((error as Error).message)}`);
+    if (keeps && begun !== undefined) terminal.say(`What was measured until then is kept as run ${begun}.`);
+    return interrupted ? EXIT.interrupted : EXIT.failed;
+  }
+  terminal.progress('');
+  if (json) {
+    writeRunJson(store, id, (piece) => {
+      terminal.out(piece);
+    });
+  } else {
+    terminal.out(`${summaryLines(store, id).join('\n')}\n`);
+  }
+  const { summary, expect } = store.run(id);
+  if (keeps) terminal.say(`\nKept as run ${id} in ${printable(store.file)}`);
+  if (summary?.outcome === 'cancelled' && terminal.interrupted.aborted) return EXIT.interrupted;
+  return expect.every(({ met }) => met) ? EXIT.done : EXIT.failed;
+}
+
+/** The experiment's backend, loaded only when it is wanted. */
+async function producerOf(
+  experiment: Experiment,
+  allowQemu: boolean,
+): Promise<{ producer: Producer; close: () => Promise<void> }> {
+  switch (experiment.backend) {
+    case 'sim': {
+      const { SimulationPool } = await import('../../workers/pool.ts');
+      const pool = new SimulationPool({ threads: 1 });
+      return { producer: (sink, options) => pool.run(experiment, sink, options), close: () => pool.close() };
+    }
+    case 'qemu': {
+      const { runInQemu } = await import('../../qemu/run.ts');
+      return {
+        producer: (sink, options) => runInQemu(experiment, sink, { ...options, allowQemu }),
+        close: () => Promise.resolve(),
+      };
+    }
+  }
+}
+
+/** Of main/qemu, without loading it. */
+function isQemuError(error: unknown): boolean {
+  return error instanceof Error && error.name === 'QemuError';
+}
+
+/** The file's text; throws a UsageError that says why it cannot be read. */
+export function readExperimentFile(name: string): string {
+  const shown = printable(name);
+  let bytes: Uint8Array;
+  try {
+    if (name === '-') bytes = readFileSync(0);
+    else {
+      const stat = statSync(name);
+      if (stat.isDirectory()) throw new UsageError(`${shown} is a folder, expected an experiment file`);
+      if (stat.size > MAX_FILE_BYTES) {
+        throw new UsageError(
+          `${shown} is too large: ${formatCount(stat.size)} bytes, at most ${formatCount(MAX_FILE_BYTES)}`,
+        );
+      }
+      bytes = readFileSync(name);
+    }
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    const why =
+      { ENOENT: 'there is no such file', EACCES: 'no permission to read it', ENAMETOOLONG: 'the name is too long' }[
+        code ?? ''
+      ] ?? printable((error as Error).message);
+    throw new UsageError(`${shown}: ${why}`);
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new UsageError(`${shown} is not text in UTF-8`);
+  }
+}
+
+/** `file:line:column: field: what is wrong`, and below it what would be right. */
+export function problemLines({ file, line, column, path, message, hint }: Problem): string[] {
+  const where = path === '' ? '' : `${printable(path, 100)}: `;
+  const lines = [`${printable(file)}:${line}:${column}: ${where}${printable(message, 400)}`];
+  return hint === '' ? lines : [...lines, `    ${printable(hint, 400)}`];
+}
+
+/** One line on the terminal, redrawn at most ten times a second; nothing in a pipe. */
+class ProgressBar {
+  readonly #terminal: Terminal;
+  readonly #startedMs = performance.now();
+
+  constructor(terminal: Terminal) {
+    this.#terminal = terminal;
+  }
+
+  show({ phase, round, simulatedNs, limitNs, pagesLeft }: Progress): void {
+    if (!this.#terminal.watched) return;
+    const share = limitNs > 0 && Number.isFinite(limitNs) ? Math.min(1, simulatedNs / limitNs) : 0;
+    const tookMs = performance.now() - this.#startedMs;
+    // The migration may end before its limit at any moment: what can be told is how long it takes at most.
+    const eta = share > 0 ? ` ≤ ${formatDuration(Math.ceil((tookMs * (1 - share)) / share / 1000) * 1e9)} left` : '';
+    const filled = Math.round(share * 20);
+    const bar = `${'█'.repeat(filled)}${'░'.repeat(20 - filled)}`;
+    const state = `${printable(phase, 20)}${round > 0 ? `, round ${formatCount(round)}` : ''}`;
+    const left = pagesLeft > 0 ? `  ${formatCount(pagesLeft)} pages left` : '';
+    const line = `${bar} ${pad(state, 22)} ${formatDuration(simulatedNs)} simulated${left} ${eta}`;
+    this.#terminal.progress(clip(line, 79));
+  }
+}

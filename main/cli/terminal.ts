@@ -1,0 +1,93 @@
+// Where a command's words go: results to standard output, progress and messages to standard error.
+//
+// A reader that goes away (`brownout list | head -1`) is no error: what remains is dropped and the command ends as usual.
+// Ctrl-C is a request: the first aborts `interrupted`, on which a command cancels and keeps what it has; the second ends
+// the process at once.
+import { writeSync } from 'node:fs';
+
+export interface Terminal {
+  /** Writes to standard output. */
+  out(text: string): void;
+  /** Writes a line to standard error. */
+  say(text: string): void;
+  /** Rewrites the last line of standard error; does nothing where nobody watches. Empty text removes the line. */
+  progress(text: string): void;
+  readonly watched: boolean;
+  /** Columns of the output; 80 where it is no terminal. */
+  readonly columns: number;
+  /** Aborted by the first Ctrl-C. */
+  readonly interrupted: AbortSignal;
+}
+
+export const EXIT = { done: 0, failed: 1, wrongInput: 2, interrupted: 130 } as const;
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** The terminal of this process. `dispose` removes what was installed. */
+export function processTerminal(): Terminal & { dispose(): void } {
+  const interruption = new AbortController();
+  const { stdout, stderr } = process;
+  let progressShown = false;
+  let readerGone = false;
+
+  const onError = (error: NodeJS.ErrnoException): void => {
+    if (error.code !== 'EPIPE') throw error;
+    readerGone = true;
+  };
+  const onInterrupt = (): void => {
+    if (interruption.signal.aborted) process.exit(EXIT.interrupted);
+    interruption.abort();
+  };
+  stdout.on('error', onError);
+  stderr.on('error', onError);
+  process.on('SIGINT', onInterrupt);
+  process.on('SIGTERM', onInterrupt);
+
+  const clearProgress = (): void => {
+    if (progressShown) stderr.write('\r\x1b[K');
+    progressShown = false;
+  };
+  return {
+    out(text) {
+      clearProgress();
+      if (!readerGone) writeAll(text);
+    },
+    say(text) {
+      clearProgress();
+      stderr.write(`${text}\n`);
+    },
+    progress(text) {
+      if (!stderr.isTTY) return;
+      clearProgress();
+      if (text === '') return;
+      stderr.write(text);
+      progressShown = true;
+    },
+    watched: stderr.isTTY,
+    columns: stdout.isTTY ? stdout.columns : 80,
+    interrupted: interruption.signal,
+    dispose() {
+      clearProgress();
+      process.off('SIGINT', onInterrupt);
+      process.off('SIGTERM', onInterrupt);
+    },
+  };
+
+  /** All of it, before the process may end: pipes are asynchronous streams, and process.exit would cut them short. */
+  function writeAll(text: string): void {
+    const bytes = Buffer.from(text);
+    for (let from = 0; from < bytes.length;) {
+      try {
+        from += writeSync(1, bytes, from);
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        if (code === 'EPIPE') {
+          readerGone = true;
+          return;
+        }
+        // A pipe in non-blocking mode that is full: wait a moment for its reader.
+        if (code !== 'EAGAIN') throw error;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+      }
+    }
+  }
+}
