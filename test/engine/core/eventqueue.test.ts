@@ -76,4 +76,92 @@ describe('the event queue', () => {
       { numRuns: 300 },
     );
   });
+
+  it('does what a sorted list does, also when it holds thousands of events, near and far', () => {
+    const spread = fc.constantFrom(1, 10, 1_000, 1_000_000, 2 ** 40);
+    const step = fc.record({
+      kind: fc.constantFrom('push', 'push', 'pop', 'pop', 'hold', 'peek', 'retain'),
+      count: fc.oneof({ weight: 3, arbitrary: fc.nat(700) }, { weight: 1, arbitrary: fc.nat(5) }),
+      spread,
+      seed: fc.nat(),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 14, size: 'max' }), (steps) => {
+        const queue = new EventQueue();
+        let model: { time: number; sequence: number }[] = [];
+        const sort = (): void => {
+          model.sort((a, b) => a.time - b.time || a.sequence - b.sequence);
+        };
+        let nowNs = 0;
+        let payload = 0;
+        const pop = (): void => {
+          const first = model.shift()!;
+          expect(queue.peekTimeNs).toBe(first.time);
+          expect(queue.pop()).toBe(first.sequence);
+          nowNs = first.time;
+        };
+        for (const { kind, count, spread: span, seed } of steps) {
+          let state = seed;
+          const push = (): void => {
+            state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0;
+            const time = nowNs + Math.floor(((state >>> 0) / 2 ** 32) * span);
+            expect(queue.push(time, payload)).toBe(payload);
+            model.push({ time, sequence: payload++ });
+          };
+          switch (kind) {
+            case 'push':
+              for (let i = 0; i < count; i++) push();
+              sort();
+              break;
+            case 'pop':
+              for (let i = 0; i < count && model.length > 0; i++) pop();
+              break;
+            case 'hold':
+              for (let i = 0; i < count % 50 && model.length > 0; i++) {
+                pop();
+                push();
+                sort();
+              }
+              break;
+            case 'peek':
+              // Looking must not forbid events before the one that was seen.
+              expect(queue.peekTimeNs).toBe(model[0]?.time ?? Infinity);
+              push();
+              sort();
+              break;
+            case 'retain':
+              queue.retain((_, sequence) => sequence % 4 !== seed % 4);
+              model = model.filter(({ sequence }) => sequence % 4 !== seed % 4);
+              break;
+          }
+          expect(queue.size).toBe(model.length);
+        }
+        while (model.length > 0) pop();
+        expect(queue.size).toBe(0);
+      }),
+      { numRuns: 80 },
+    );
+  });
+
+  it('keeps its order when the delays grow or shrink by orders of magnitude', () => {
+    const queue = new EventQueue();
+    let state = 1;
+    const random = (n: number): number => {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0;
+      return Math.floor(((state >>> 0) / 2 ** 32) * n);
+    };
+    for (let i = 0; i < 2_000; i++) queue.push(random(100), i);
+    let lastNs = 0;
+    let lastSequence = -1;
+    for (const delay of [100, 1e9, 3, 1e6, 1]) {
+      for (let i = 0; i < 20_000; i++) {
+        const timeNs = queue.peekTimeNs;
+        const sequence = queue.peekSequence;
+        expect(timeNs > lastNs || (timeNs === lastNs && sequence > lastSequence)).toBe(true);
+        [lastNs, lastSequence] = [timeNs, sequence];
+        queue.push(timeNs + random(delay), queue.pop());
+      }
+    }
+    expect(queue.size).toBe(2_000);
+  });
 });
