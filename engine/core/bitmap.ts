@@ -17,60 +17,46 @@
 // leads to the words that are not 0, and a word of all ones is a run of 32, so iteration costs O(dirty).
 
 import { invariant } from './invariant.ts';
+import {
+  CHUNK_MASK,
+  CHUNK_PAGES,
+  CHUNK_SHIFT,
+  CHUNK_SUMMARY,
+  CHUNK_WORDS,
+  NO_RUN,
+  SUMMARY_WORDS,
+  clearRangeInChunk,
+  clearWordInChunk,
+  countInChunk,
+  nextClearInChunk,
+  nextSetInChunk,
+  onesFrom,
+  onesTo,
+  orWordInChunk,
+  orWordsInChunk,
+  popcount,
+  setBitInChunk,
+  setRangeInChunk,
+  visitRunsInChunk,
+  type RunVisitor,
+} from './bitmapwords.ts';
 
-export const CHUNK_SHIFT = 16;
-export const CHUNK_PAGES = 1 << CHUNK_SHIFT;
-export const CHUNK_MASK = CHUNK_PAGES - 1;
-export const CHUNK_WORDS = CHUNK_PAGES >>> 5;
-/** Index of the first summary word within a chunk. */
-export const CHUNK_SUMMARY = CHUNK_WORDS;
-const SUMMARY_WORDS = CHUNK_WORDS >>> 5;
+export {
+  CHUNK_MASK,
+  CHUNK_PAGES,
+  CHUNK_SHIFT,
+  CHUNK_SUMMARY,
+  CHUNK_WORDS,
+  clearWordInChunk,
+  orWordInChunk,
+  popcount,
+  setBitInChunk,
+  type RunVisitor,
+} from './bitmapwords.ts';
+
 const PAGES_MAX = 0x8000_0000;
-
-/** Set bits of a 32-bit word. */
-export function popcount(word: number): number {
-  let n = word - ((word >>> 1) & 0x5555_5555);
-  n = (n & 0x3333_3333) + ((n >>> 2) & 0x3333_3333);
-  return Math.imul((n + (n >>> 4)) & 0x0f0f_0f0f, 0x0101_0101) >>> 24;
-}
-
-/** Sets bit 0 … 65535 of a chunk and keeps its summary right; returns 1 if it was clear. The caller counts (see noteSet). */
-export function setBitInChunk(chunk: Int32Array, bit: number): 0 | 1 {
-  const w = bit >>> 5;
-  const word = chunk[w]!;
-  const mask = 1 << bit;
-  if ((word & mask) !== 0) return 0;
-  chunk[w] = word | mask;
-  if (word === 0) chunk[CHUNK_SUMMARY + (w >>> 5)]! |= 1 << w;
-  return 1;
-}
-
-/** ORs `bits` into word w of a chunk and keeps its summary right; returns how many bits were clear. */
-export function orWordInChunk(chunk: Int32Array, w: number, bits: number): number {
-  const word = chunk[w]!;
-  const added = bits & ~word;
-  if (added === 0) return 0;
-  chunk[w] = word | added;
-  if (word === 0) chunk[CHUNK_SUMMARY + (w >>> 5)]! |= 1 << w;
-  return popcount(added);
-}
-
-/** Clears the bits of `bits` in word w of a chunk and keeps its summary right; returns how many were set. */
-export function clearWordInChunk(chunk: Int32Array, w: number, bits: number): number {
-  const word = chunk[w]!;
-  const removed = bits & word;
-  if (removed === 0) return 0;
-  chunk[w] = word ^ removed;
-  if (word === removed) chunk[CHUNK_SUMMARY + (w >>> 5)]! &= ~(1 << w);
-  return popcount(removed);
-}
-
-/** Bits first … 31 of a word. */
-const onesFrom = (first: number): number => -1 << first;
-/** Bits 0 … last of a word. */
-const onesTo = (last: number): number => -1 >>> (31 - last);
-
-export type RunVisitor = (first: number, count: number) => void;
+/** Of 32 words, so many must be other than 0 that merging all of them costs less than going from one to the next. */
+const DENSE_WORDS = 4;
 
 export class DirtyBitmap {
   readonly pages: number;
@@ -280,20 +266,45 @@ export class DirtyBitmap {
   /** ORs bits from … to-1 of a source chunk, whose word 0 lands `shift` bits into word `firstWord` of this bitmap. */
   #orChunk(src: Int32Array, from: number, to: number, firstWord: number, shift: number): void {
     const last = to - 1;
-    for (let s = from >>> 10; s <= last >>> 10; s++) {
+    const fromWord = from >>> 5;
+    const lastWord = last >>> 5;
+    for (let s = fromWord >>> 5; s <= lastWord >>> 5; s++) {
       let words = src[CHUNK_SUMMARY + s]!;
+      if (words === 0) continue;
+      // 32 words that lie wholly inside, and enough of them not 0 that it is cheaper to go through all.
+      if (s * 1024 >= from && s * 1024 + 1024 <= to && popcount(words) >= DENSE_WORDS) {
+        let end = s + 1;
+        while (end * 1024 + 1024 <= to && popcount(src[CHUNK_SUMMARY + end]!) >= DENSE_WORDS) end++;
+        this.#orDense(src, s * 32, end * 32, firstWord, shift);
+        s = end - 1;
+        continue;
+      }
       while (words !== 0) {
         const lowest = words & -words;
         words ^= lowest;
         const w = s * 32 + 31 - Math.clz32(lowest);
-        if (w < from >>> 5 || w > last >>> 5) continue;
+        if (w < fromWord || w > lastWord) continue;
         let bits = src[w]!;
-        if (w === from >>> 5) bits &= onesFrom(from & 31);
-        if (w === last >>> 5) bits &= onesTo(last & 31);
+        if (w === fromWord) bits &= onesFrom(from & 31);
+        if (w === lastWord) bits &= onesTo(last & 31);
         this.#orWord(firstWord + w, bits << shift);
         if (shift !== 0) this.#orWord(firstWord + w + 1, bits >>> (32 - shift));
       }
     }
+  }
+
+  /** ORs the whole words from … to-1 of a source chunk; at most two chunks of this bitmap hold where they go. */
+  #orDense(src: Int32Array, from: number, to: number, firstWord: number, shift: number): void {
+    let carry = 0;
+    for (let w = from; w < to;) {
+      const c = Math.floor((firstWord + w) / CHUNK_WORDS);
+      const at = firstWord + w - c * CHUNK_WORDS;
+      const n = Math.min(to - w, CHUNK_WORDS - at);
+      this.noteSet(c, orWordsInChunk(this.chunks[c] ?? this.chunkFor(c), at, src, w, n, shift, carry));
+      w += n;
+      carry = shift === 0 ? 0 : src[w - 1]! >>> (32 - shift);
+    }
+    this.#orWord(firstWord + to, carry);
   }
 
   #orWord(word: number, bits: number): void {
@@ -303,47 +314,34 @@ export class DirtyBitmap {
   }
 
   #runs(visit: RunVisitor, from: number, to: number, take: boolean): void {
-    let runFirst = 0;
-    let runEnd = -1;
+    let open = NO_RUN;
     for (let at = from; at < to;) {
       const c = Math.floor(at / CHUNK_PAGES);
       const chunkFirst = c * CHUNK_PAGES;
       const fromBit = at - chunkFirst;
-      const last = Math.min(to - chunkFirst, CHUNK_PAGES) - 1;
-      at = chunkFirst + last + 1;
+      const toBit = Math.min(to - chunkFirst, CHUNK_PAGES);
+      at = chunkFirst + toBit;
       const chunk = this.chunks[c];
-      if (chunk === undefined || this.counts[c] === 0) continue;
-      let removed = 0;
-      for (let s = fromBit >>> 10; s <= last >>> 10; s++) {
-        let words = chunk[CHUNK_SUMMARY + s]!;
-        while (words !== 0) {
-          const lowestWord = words & -words;
-          words ^= lowestWord;
-          const w = s * 32 + 31 - Math.clz32(lowestWord);
-          if (w < fromBit >>> 5 || w > last >>> 5) continue;
-          let bits = chunk[w]!;
-          if (w === fromBit >>> 5) bits &= onesFrom(fromBit & 31);
-          if (w === last >>> 5) bits &= onesTo(last & 31);
-          if (take && bits !== 0) removed += clearWordInChunk(chunk, w, bits);
-          const wordFirst = chunkFirst + w * 32;
-          while (bits !== 0) {
-            const lowest = bits & -bits;
-            const bit = 31 - Math.clz32(lowest);
-            const length = bits >>> bit === 0xffff_ffff ? 32 : 31 - Math.clz32(~(bits >>> bit) & -~(bits >>> bit));
-            bits = bit + length === 32 ? 0 : bits & (bits + lowest);
-            if (wordFirst + bit === runEnd) {
-              runEnd += length;
-            } else {
-              if (runEnd > runFirst) visit(runFirst, runEnd - runFirst);
-              runFirst = wordFirst + bit;
-              runEnd = runFirst + length;
-            }
-          }
-        }
+      const count = this.counts[c]!;
+      if (chunk === undefined || count === 0) {
+        if (open !== NO_RUN) visit(open, chunkFirst - open);
+        open = NO_RUN;
+        continue;
       }
-      if (removed !== 0) this.noteSet(c, -removed);
+      const whole = toBit - fromBit === CHUNK_PAGES;
+      if (whole && count === CHUNK_PAGES) {
+        if (open === NO_RUN) open = chunkFirst;
+        if (take) {
+          chunk.fill(0);
+          this.noteSet(c, -CHUNK_PAGES);
+        }
+        continue;
+      }
+      const found = take ? (whole ? count : countInChunk(chunk, fromBit, toBit)) : 0;
+      open = visitRunsInChunk(chunk, fromBit, toBit, chunkFirst, open, visit, take);
+      if (found !== 0) this.noteSet(c, -found);
     }
-    if (runEnd > runFirst) visit(runFirst, runEnd - runFirst);
+    if (open !== NO_RUN) visit(open, to - open);
   }
 
   #checkPage(page: number): void {
@@ -352,66 +350,5 @@ export class DirtyBitmap {
 
   #checkRange(first: number, n: number): void {
     invariant(first >= 0 && n >= 0 && first + n <= this.pages, 'a range of pages lies within the bitmap');
-  }
-}
-
-function setRangeInChunk(chunk: Int32Array, from: number, to: number): number {
-  const last = to - 1;
-  let newly = 0;
-  for (let w = from >>> 5; w <= last >>> 5; w++) {
-    let bits = -1;
-    if (w === from >>> 5) bits &= onesFrom(from & 31);
-    if (w === last >>> 5) bits &= onesTo(last & 31);
-    newly += orWordInChunk(chunk, w, bits);
-  }
-  return newly;
-}
-
-function clearRangeInChunk(chunk: Int32Array, from: number, to: number): number {
-  const last = to - 1;
-  let cleared = 0;
-  for (let w = from >>> 5; w <= last >>> 5; w++) {
-    let bits = -1;
-    if (w === from >>> 5) bits &= onesFrom(from & 31);
-    if (w === last >>> 5) bits &= onesTo(last & 31);
-    cleared += clearWordInChunk(chunk, w, bits);
-  }
-  return cleared;
-}
-
-function countInChunk(chunk: Int32Array, from: number, to: number): number {
-  const last = to - 1;
-  let count = 0;
-  for (let w = from >>> 5; w <= last >>> 5; w++) {
-    let bits = chunk[w]!;
-    if (w === from >>> 5) bits &= onesFrom(from & 31);
-    if (w === last >>> 5) bits &= onesTo(last & 31);
-    count += popcount(bits);
-  }
-  return count;
-}
-
-function nextSetInChunk(chunk: Int32Array, from: number): number {
-  const fromWord = from >>> 5;
-  const bits = chunk[fromWord]! & onesFrom(from & 31);
-  if (bits !== 0) return fromWord * 32 + 31 - Math.clz32(bits & -bits);
-  const next = fromWord + 1;
-  for (let s = next >>> 5; s < SUMMARY_WORDS; s++) {
-    let words = chunk[CHUNK_SUMMARY + s]!;
-    if (s === next >>> 5) words &= onesFrom(next & 31);
-    if (words === 0) continue;
-    const w = s * 32 + 31 - Math.clz32(words & -words);
-    const found = chunk[w]!;
-    return w * 32 + 31 - Math.clz32(found & -found);
-  }
-  return -1;
-}
-
-function nextClearInChunk(chunk: Int32Array, from: number): number {
-  let clear = ~chunk[from >>> 5]! & onesFrom(from & 31);
-  for (let w = from >>> 5; ;) {
-    if (clear !== 0) return w * 32 + 31 - Math.clz32(clear & -clear);
-    if (++w === CHUNK_WORDS) return -1;
-    clear = ~chunk[w]!;
   }
 }
