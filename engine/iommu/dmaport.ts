@@ -53,6 +53,10 @@ export class DmaPort {
   };
   /** Entries of the batch under way; scratch of `touch`. */
   readonly ahead = new Int32Array(BATCH);
+  readonly expanded = new Float64Array(BATCH);
+  readonly pagesWritten = new Int32Array(BATCH);
+  readonly entriesDirtied = new Int32Array(BATCH);
+  aheadSeen = 0;
 
   constructor({ domain, atc, written }: DmaPortOptions) {
     this.domain = domain;

@@ -40,10 +40,15 @@ export interface IotlbCounters {
   globalInvalidations: number;
 }
 
+/** Counters of `presence`; index `(keyLo >>> PRESENCE_SHIFT) & PRESENCE_MASK`. */
+const PRESENCE = 4096;
+export const PRESENCE_SHIFT = 4;
+export const PRESENCE_MASK = PRESENCE - 1;
+
 /** Owner of an empty way. */
-const NOBODY = -1;
+export const NOBODY = -1;
 /** Above this place of `tag` lies the leaf size, below it bits 52:32 of the key. */
-const SIZE_SHIFT = 21;
+export const SIZE_SHIFT = 21;
 const TWO_32 = 0x1_0000_0000;
 
 export class Iotlb {
@@ -58,6 +63,8 @@ export class Iotlb {
   readonly entry: Int32Array;
   readonly flags: Uint8Array;
   readonly hand: Uint8Array;
+  /** How many entries have keys in each block of 16 (modulo its length): where 0, nothing is cached and no way need be looked at. */
+  readonly presence = new Uint16Array(PRESENCE);
   /** log2 sizes that have entries, ascending. */
   sizes: number[] = [];
   readonly counters: IotlbCounters = {
@@ -120,6 +127,7 @@ export class Iotlb {
     this.hand[set] = hand + 1 === this.ways ? 0 : hand + 1;
     this.owner[way] = domain;
     this.keyLo[way] = keyLo;
+    this.presence[(keyLo >>> PRESENCE_SHIFT) & PRESENCE_MASK]!++;
     this.tag[way] = (log2 << SIZE_SHIFT) | Math.floor(key / TWO_32);
     this.pa[way] = pa;
     this.entry[way] = entry;
@@ -194,6 +202,7 @@ export class Iotlb {
   private findKey(domain: number, key: number, log2: number): number {
     const keyLo = key | 0;
     const tag = (log2 << SIZE_SHIFT) | Math.floor(key / TWO_32);
+    if (this.presence[(keyLo >>> PRESENCE_SHIFT) & PRESENCE_MASK] === 0) return -1;
     const set = keyLo & (this.sets - 1);
     const first = set * this.ways;
     for (let way = first; way < first + this.ways; way++) {
@@ -215,6 +224,7 @@ export class Iotlb {
   private drop(way: number): void {
     const log2 = this.tag[way]! >>> SIZE_SHIFT;
     if ((this.flags[way]! & CACHED_HELD) !== 0) this.writeBack(way);
+    this.presence[(this.keyLo[way]! >>> PRESENCE_SHIFT) & PRESENCE_MASK]!--;
     this.owner[way] = NOBODY;
     this.flags[way] = 0;
     if (--this.countBySize[log2]! === 0) this.listSizes();
@@ -224,7 +234,7 @@ export class Iotlb {
    * A held Dirty bit is OR-ed into the entry it came from, if that still maps the same address. A non-present entry takes
    * it (that is what makes "non-present, flush, read back" whole); one that was exchanged with 0 has nowhere to put it.
    */
-  private writeBack(way: number): void {
+  writeBack(way: number): void {
     const table = this.tables[this.owner[way]!];
     const e = this.entry[way]!;
     const words = table?.arena.words;

@@ -2,7 +2,7 @@
 // entry of a larger leaf. It only saves time: it is kept exact by every change of the structure, so no result depends on
 // it. (A real one can be stale until flushed; the lab models that staleness in the IOTLB, not here.)
 //
-// Direct mapped, tagged with the span number; spans of 2^31 and above (IOVAs of 2^52 bytes and more) are not cached.
+// Direct mapped, tagged with the span number; only granules below 2^31 are looked up (walking.ts `leadTo`).
 
 const LINES_MIN = 1 << 12;
 const LINES_MAX = 1 << 20;
@@ -12,6 +12,8 @@ export class StructureCache {
   /** Per line: the span, and what it leads to: 0 nothing; > 0 first entry of a leaf table; < 0 the complement of an entry. */
   spans = new Int32Array(LINES_MIN);
   leads = new Int32Array(LINES_MIN);
+  /** Per line that leads to one entry: the level it is at. */
+  levels = new Uint8Array(LINES_MIN);
   mask = LINES_MIN - 1;
 
   constructor(indexBits: number) {
@@ -25,6 +27,7 @@ export class StructureCache {
     while (lines <= tables && lines < LINES_MAX) lines *= 2;
     this.spans = new Int32Array(lines);
     this.leads = new Int32Array(lines);
+    this.levels = new Uint8Array(lines);
     this.mask = lines - 1;
   }
 

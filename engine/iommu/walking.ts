@@ -62,3 +62,17 @@ export function isAboveTop(table: TableState, granule: number): boolean {
   const { levels, format } = table;
   return levels < format.levelsMax && granule >= POWER_OF_TWO[levels * format.indexBits]!;
 }
+
+/** Walks for a granule below 2^31 and remembers the way in the structure cache. Answers the entry, or -1. */
+export function leadTo(table: TableState, granule: number): number {
+  const { cache, format } = table;
+  const span = granule >>> format.indexBits;
+  const line = span & cache.mask;
+  const e = findEntry(table, granule);
+  if (e < 0) return -1;
+  const level = table.foundLevel;
+  cache.spans[line] = span;
+  cache.levels[line] = level;
+  cache.leads[line] = level === 0 ? e - (granule & ((1 << format.indexBits) - 1)) : ~e;
+  return e;
+}
