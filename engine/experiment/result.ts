@@ -72,7 +72,8 @@ export interface RunEvent {
   readonly detail: Readonly<Record<string, number | string | boolean>>;
 }
 
-export type Outcome = 'completed' | 'timed-out' | 'cancelled' | 'failed';
+/** `unknown`: an imported record that ends before the migration does. */
+export type Outcome = 'completed' | 'timed-out' | 'cancelled' | 'failed' | 'unknown';
 
 /** One step of the blackout, in order; the steps add up to `downtimeNs`. */
 export interface DowntimePart {
