@@ -28,7 +28,7 @@ export interface Watched {
 }
 
 export async function migrateAndWatch(session: Session, sink: HashingSink): Promise<Watched> {
-  const recorder = new Recorder(sink);
+  const recorder = new Recorder(sink, session.plan.writer);
   const watch = new Watch(session, recorder);
   try {
     await watch.run();
@@ -108,7 +108,7 @@ class Watch {
         await this.#afterCompletion();
         break;
       case 'failed':
-        this.end('failed', this.#last.errorText ?? 'QEMU says that the migration failed.');
+        this.end('failed', this.#whyFailed());
         break;
     }
     if (this.#outcome !== 'completed') this.#goesOn = await this.#stillReports(source.reports);
@@ -195,6 +195,13 @@ class Watch {
     this.#goesOn = await this.#stillReports(destination.reports);
   }
 
+  #whyFailed(): string {
+    const { destination } = this.#session;
+    const said = [this.#last.errorText, complaint(destination.stderr())].filter((text) => text !== null && text !== '');
+    if (destination.reports.closed) said.push('the destination’s QEMU ended');
+    return `The migration failed: ${said.length === 0 ? 'QEMU does not say why' : said.join('; ')}.`;
+  }
+
   /** The guest's clock moves on, and its writes too unless it is idle now. */
   async #stillReports(reports: GuestReports): Promise<boolean> {
     const writing = this.#session.plan.program.phases.some(({ pattern }) => pattern !== 'idle');
@@ -215,15 +222,15 @@ class Watch {
 
   /** Samples at whole multiples of the interval until the time, or until `done` says so. */
   async #sampleUntil(untilMs: number, done: () => boolean | Promise<boolean>): Promise<void> {
-    const { plan, signal, source, destination } = this.#session;
+    const { plan, signal, source } = this.#session;
     const now = (): number => runMs(this.#session);
     const migrating = !Number.isNaN(this.#startMs);
     for (let tick = Math.ceil(now() / plan.sampleMs); tick * plan.sampleMs < untilMs; tick++) {
       const atMs = tick * plan.sampleMs;
       await sleep(atMs - now(), migrating ? undefined : signal);
       if (!migrating && signal?.aborted === true) return;
-      for (const machine of [source, destination])
-        if (machine.reports.closed) await lost(machine.qmp, machine.stderr());
+      // A destination that died shows as a failed migration; after a cancelled one QEMU ends it by itself.
+      if (source.reports.closed) await lost(source.qmp, source.stderr());
       const finished = await done();
       this.#observe(migrating ? this.#last : null);
       if (finished) return;
@@ -236,7 +243,13 @@ class Watch {
     const { onProgress, plan, trace } = this.#session;
     this.#drainReports();
     const timeNs = Math.round(runMs(this.#session) * 1e6);
-    this.#recorder.observe(timeNs, figures);
+    const migrating = figures !== null;
+    this.#recorder.observe({
+      timeNs,
+      figures,
+      thresholdPages: migrating && trace.windows.length > 0 ? thresholdPages(trace, figures) : null,
+      newlyDirtyPages: migrating && trace.syncs.length > 0 ? trace.newPages : null,
+    });
     onProgress({
       phase: Number.isNaN(this.#startMs) ? 'guest runs' : this.#last.status,
       round: this.#last.syncs ?? 0,
@@ -306,14 +319,18 @@ class Watch {
 
 async function lost(qmp: QmpClient, stderr: string): Promise<never> {
   const why = await Promise.race([qmp.closed, sleep(500).then(() => new Error('its serial line ended'))]);
-  const said = stderr
-    .trim()
-    .split('\n')
-    .filter((line) => !/^\d+@/.test(line))
-    .slice(-2)
-    .join(' / ');
+  const said = complaint(stderr);
   throw new QemuError('failed', `QEMU ended in the middle of the run: ${said === '' ? why.message : said}`);
 }
+
+/** The last lines of standard error that are no trace. */
+const complaint = (stderr: string): string =>
+  stderr
+    .trim()
+    .split('\n')
+    .filter((line) => !/^\d+@\d/.test(line))
+    .slice(-2)
+    .join(' / ');
 
 async function untilStatus(qmp: QmpClient, wanted: string, timeoutMs: number): Promise<void> {
   const deadline = performance.now() + timeoutMs;

@@ -28,7 +28,22 @@ export interface Observation {
   readonly figures: Figures | null;
   /** Guest page writes per second since the observation before. */
   readonly writesPerSecond: Known;
+  /** Since the observation before that knew them: see SentRates. */
+  readonly sentBytesPerSecond: Known;
+  readonly sentPagesPerSecond: Known;
+  /** From trace points: what may be left for the guest to be stopped, and all pages that syncs found dirty so far. */
+  readonly thresholdPages: Known;
+  readonly newlyDirtyPages: Known;
 }
+
+export const NO_OBSERVATION: Omit<Observation, 'timeNs'> = {
+  figures: null,
+  writesPerSecond: null,
+  sentBytesPerSecond: null,
+  sentPagesPerSecond: null,
+  thresholdPages: null,
+  newlyDirtyPages: null,
+};
 
 interface ObservedSeries {
   readonly info: SeriesInfo;
@@ -41,43 +56,59 @@ const ofFigures =
     figures === null ? null : read(figures);
 const share = (percent: Known): Known => (percent === null ? null : percent / 100);
 
-export const OBSERVED_SERIES: readonly ObservedSeries[] = [
-  {
-    info: { id: 'writes', label: 'Guest page writes', unit: 'pages/s', kind: 'rate' },
-    value: ({ writesPerSecond }) => writesPerSecond,
-  },
-  {
-    info: { id: 'dirty', label: 'Dirty rate as QEMU reports it', unit: 'pages/s', kind: 'level' },
-    value: ofFigures((f) => f.dirtyPagesPerSecond),
-  },
-  { info: { id: 'left', label: 'Pages left', unit: 'pages', kind: 'level' }, value: ofFigures(pagesLeft) },
-  { info: { id: 'sent', label: 'Sent', unit: 'bytes', kind: 'total' }, value: ofFigures((f) => f.sentBytes) },
-  {
-    info: { id: 'throughput', label: 'Throughput', unit: 'bytes/s', kind: 'level' },
-    value: ofFigures((f) => f.bytesPerSecond),
-  },
-  {
-    info: { id: 'sent.normal', label: 'Normal pages sent', unit: 'pages', kind: 'total' },
-    value: ofFigures((f) => f.normalPages),
-  },
-  {
-    info: { id: 'sent.zero', label: 'Zero pages sent', unit: 'pages', kind: 'total' },
-    value: ofFigures((f) => f.zeroPages),
-  },
-  { info: { id: 'rounds', label: 'Dirty syncs', unit: 'count', kind: 'total' }, value: ofFigures((f) => f.syncs) },
-  {
-    info: { id: 'throttle', label: 'CPU throttle', unit: 'ratio', kind: 'level' },
-    value: ofFigures((f) => share(f.throttlePercent)),
-  },
-  {
-    info: { id: 'expected-downtime', label: 'Expected downtime', unit: 'ns', kind: 'level' },
-    value: ofFigures((f) => f.expectedDowntimeNs),
-  },
-];
+/** Under the names that a simulated run uses for the same thing (engine/experiment/series.ts). */
+export function observedSeries(group: string): readonly ObservedSeries[] {
+  return [
+    {
+      info: {
+        id: `writes.vcpu.${group}`,
+        label: `${group}: page writes`,
+        unit: 'pages/s',
+        kind: 'rate',
+        source: group,
+      },
+      value: ({ writesPerSecond }) => writesPerSecond,
+    },
+    {
+      info: { id: 'dirty.qemu', label: 'dirty rate as QEMU reports it', unit: 'pages/s', kind: 'level' },
+      value: ofFigures((f) => f.dirtyPagesPerSecond),
+    },
+    {
+      info: { id: 'left', label: 'dirty and not yet sent', unit: 'pages', kind: 'level' },
+      value: ofFigures(pagesLeft),
+    },
+    {
+      info: { id: 'threshold', label: 'threshold for the switchover', unit: 'pages', kind: 'level' },
+      value: ({ thresholdPages }) => thresholdPages,
+    },
+    { info: { id: 'sent', label: 'sent', unit: 'bytes', kind: 'total' }, value: ofFigures((f) => f.sentBytes) },
+    {
+      info: { id: 'throughput', label: 'throughput', unit: 'bytes/s', kind: 'rate' },
+      value: ({ sentBytesPerSecond }) => sentBytesPerSecond,
+    },
+    {
+      info: { id: 'pages', label: 'pages sent', unit: 'pages/s', kind: 'rate' },
+      value: ({ sentPagesPerSecond }) => sentPagesPerSecond,
+    },
+    {
+      info: { id: 'newly', label: 'pages found dirty by syncs', unit: 'pages', kind: 'total' },
+      value: ({ newlyDirtyPages }) => newlyDirtyPages,
+    },
+    { info: { id: 'rounds', label: 'dirty syncs', unit: 'count', kind: 'total' }, value: ofFigures((f) => f.syncs) },
+    {
+      info: { id: 'throttle', label: 'vCPU throttle', unit: 'ratio', kind: 'level' },
+      value: ofFigures((f) => share(f.throttlePercent)),
+    },
+    {
+      info: { id: 'expected-downtime', label: 'expected downtime', unit: 'ns', kind: 'level' },
+      value: ofFigures((f) => f.expectedDowntimeNs),
+    },
+  ];
+}
 
 /** The series that at least one observation knows. */
-export function knownSeries(observations: readonly Observation[]): readonly ObservedSeries[] {
-  return OBSERVED_SERIES.filter(({ value }) => observations.some((observation) => value(observation) !== null));
+export function knownSeries(group: string, observations: readonly Observation[]): readonly ObservedSeries[] {
+  return observedSeries(group).filter(({ value }) => observations.some((observation) => value(observation) !== null));
 }
 
 export function chunkOf(
@@ -92,6 +123,31 @@ export function chunkOf(
     columns: series.map(({ value }) => Float64Array.from(observations, (observation) => value(observation) ?? NaN)),
   };
 }
+
+/** Rates of sending from totals: QEMU's own `mbps` is the last window's while it runs and the whole mean afterwards. */
+export class SentRates {
+  #timeNs = NaN;
+  #bytes = 0;
+  #pages: Known = null;
+
+  /** Times must rise. */
+  next(timeNs: number, figures: Figures | null): Pick<Observation, 'sentBytesPerSecond' | 'sentPagesPerSecond'> {
+    if (figures === null || figures.sentBytes === null) return { sentBytesPerSecond: null, sentPagesPerSecond: null };
+    const bytes = figures.sentBytes;
+    const pages = pagesSent(figures);
+    const seconds = (timeNs - this.#timeNs) / 1e9;
+    const known = seconds > 0 && bytes >= this.#bytes;
+    const rates = {
+      sentBytesPerSecond: known ? (bytes - this.#bytes) / seconds : null,
+      sentPagesPerSecond: known && pages !== null && this.#pages !== null ? (pages - this.#pages) / seconds : null,
+    };
+    [this.#timeNs, this.#bytes, this.#pages] = [timeNs, bytes, pages];
+    return rates;
+  }
+}
+
+/** Page transmissions so far, zero pages included. */
+export const pagesSent = ({ normalPages, zeroPages }: Figures): Known => sum(normalPages, zeroPages);
 
 /** Passes everything on and keeps the hash of head, samples, events and summary. */
 export class HashingSink {
@@ -143,7 +199,7 @@ export interface Ending {
 export function summaryOf(ending: Ending): Summary {
   const { last, lastCounting: counted, outcome } = ending;
   const downtimeNs = outcome === 'completed' ? last.downtimeNs : null;
-  const pages = sum(counted.normalPages, counted.zeroPages);
+  const pages = pagesSent(counted);
   const everSent = counted.ramBytes === null ? null : counted.ramBytes / (counted.pageBytes ?? PAGE_SIZE);
   // QEMU does not count what was sent again; a finished pre-copy has sent every page once.
   const resent = outcome === 'completed' && pages !== null && everSent !== null ? pages - everSent : null;

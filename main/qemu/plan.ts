@@ -15,6 +15,8 @@ export interface QemuPlan {
   readonly memoryBytes: number;
   readonly vcpus: number;
   readonly program: GuestProgram;
+  /** Name of the vCPU group that writes. */
+  readonly writer: string;
   /** Asked of the guest, page writes per second; null where the rate is not one number. */
   readonly pacedWritesPerSecond: number | null;
   readonly startMs: number;
@@ -109,6 +111,7 @@ export function planQemuRun(experiment: Experiment): QemuPlan {
     memoryBytes: guest.memory,
     vcpus: guest.vcpus,
     program,
+    writer: writer?.name ?? 'guest',
     pacedWritesPerSecond: pacedRate(phases),
     startMs: migration.start / NS_PER_MS,
     timeoutMs: migration.timeout / NS_PER_MS,

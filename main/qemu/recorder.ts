@@ -5,11 +5,12 @@
 // blackout becomes two knots of the curve.
 
 import type { Known } from '../../engine/experiment/result.ts';
-import type { Figures } from './figures.ts';
-import { chunkOf, OBSERVED_SERIES, type HashingSink, type Observation } from './observed.ts';
+import { chunkOf, observedSeries, SentRates, type HashingSink, type Observation } from './observed.ts';
 
 /** An observation older than this is passed on without the guest's write rate. */
 const WAIT_NS_MAX = 2.5e9;
+
+type Pending = Pick<Observation, 'timeNs' | 'figures' | 'thresholdPages' | 'newlyDirtyPages'>;
 
 interface Knot {
   readonly timeNs: number;
@@ -18,22 +19,26 @@ interface Knot {
 
 export class Recorder {
   readonly #sink: Pick<HashingSink, 'samples'>;
+  readonly #series: ReturnType<typeof observedSeries>;
+  readonly #rates = new SentRates();
   readonly #knots: Knot[] = [];
-  #pending: { timeNs: number; figures: Figures | null }[] = [];
+  #pending: Pending[] = [];
   #emitted = 0;
   #lastTimeNs = 0;
   /** Knots before this one are not needed any more. */
   #knotFrom = 0;
 
-  constructor(sink: Pick<HashingSink, 'samples'>) {
+  /** `group` names the vCPUs that write. */
+  constructor(sink: Pick<HashingSink, 'samples'>, group: string) {
     this.#sink = sink;
+    this.#series = observedSeries(group);
   }
 
-  /** Times must rise; one that does not is left out. */
-  observe(timeNs: number, figures: Figures | null): void {
+  /** Times must rise; an observation that does not is left out. */
+  observe(observation: Pending): void {
     const last = this.#pending.at(-1)?.timeNs ?? this.#lastTimeNs;
-    if (timeNs <= last && !(this.#emitted === 0 && this.#pending.length === 0)) return;
-    this.#pending.push({ timeNs, figures });
+    if (observation.timeNs <= last && (this.#emitted > 0 || this.#pending.length > 0)) return;
+    this.#pending.push(observation);
     this.#pass(false);
   }
 
@@ -47,14 +52,8 @@ export class Recorder {
 
   /** Page writes until then, as far as reported. */
   writesAt(timeNs: number): Known {
-    for (let i = this.#knots.length - 1; i > 0; i--) {
-      const a = this.#knots[i - 1]!;
-      const b = this.#knots[i]!;
-      if (timeNs < a.timeNs) continue;
-      if (timeNs > b.timeNs) return null;
-      return a.writes + ((b.writes - a.writes) * (timeNs - a.timeNs)) / (b.timeNs - a.timeNs);
-    }
-    return null;
+    const after = this.#knots.findIndex((knot) => knot.timeNs >= timeNs);
+    return between(this.#knots[after - 1] ?? this.#knots[0], this.#knots[after], timeNs);
   }
 
   finish(): void {
@@ -65,19 +64,21 @@ export class Recorder {
     const reportedNs = this.#knots.at(-1)?.timeNs ?? -Infinity;
     const newestNs = this.#pending.at(-1)?.timeNs ?? 0;
     const ready: Observation[] = [];
-    for (const { timeNs, figures } of this.#pending) {
+    for (const pending of this.#pending) {
+      const { timeNs, figures } = pending;
       if (!all && timeNs > reportedNs && newestNs - timeNs < WAIT_NS_MAX) break;
-      ready.push({ timeNs, figures, writesPerSecond: this.#rate(this.#lastTimeNs, timeNs) });
+      const writesPerSecond = this.#writeRate(this.#lastTimeNs, timeNs);
+      ready.push({ ...pending, ...this.#rates.next(timeNs, figures), writesPerSecond });
       this.#lastTimeNs = timeNs;
     }
     if (ready.length === 0) return;
     this.#pending = this.#pending.slice(ready.length);
-    this.#sink.samples(chunkOf(OBSERVED_SERIES, ready, this.#emitted));
+    this.#sink.samples(chunkOf(this.#series, ready, this.#emitted));
     this.#emitted += ready.length;
   }
 
   /** Mean of the guest's write rate over an interval that begins where the one before ended. */
-  #rate(fromNs: number, toNs: number): Known {
+  #writeRate(fromNs: number, toNs: number): Known {
     const before = this.#advance(fromNs);
     const after = this.#advance(toNs);
     return before === null || after === null || toNs <= fromNs ? null : ((after - before) / (toNs - fromNs)) * 1e9;
@@ -87,10 +88,13 @@ export class Recorder {
   #advance(timeNs: number): Known {
     const knots = this.#knots;
     while (this.#knotFrom + 1 < knots.length && knots[this.#knotFrom + 1]!.timeNs < timeNs) this.#knotFrom++;
-    const a = knots[this.#knotFrom];
-    const b = knots[this.#knotFrom + 1];
-    if (a === undefined || timeNs < a.timeNs) return null;
-    if (b === undefined) return timeNs === a.timeNs ? a.writes : null;
-    return a.writes + ((b.writes - a.writes) * (timeNs - a.timeNs)) / (b.timeNs - a.timeNs);
+    return between(knots[this.#knotFrom], knots[this.#knotFrom + 1] ?? knots[this.#knotFrom], timeNs);
   }
+}
+
+/** Writes at a time between two knots; null outside them. */
+function between(a: Knot | undefined, b: Knot | undefined, timeNs: number): Known {
+  if (a === undefined || b === undefined || timeNs < a.timeNs || timeNs > b.timeNs) return null;
+  if (b.timeNs === a.timeNs) return a.writes;
+  return a.writes + ((b.writes - a.writes) * (timeNs - a.timeNs)) / (b.timeNs - a.timeNs);
 }

@@ -17,7 +17,7 @@ import { QemuError } from './errors.ts';
 import { makeGuardedFolder } from './guard.ts';
 import { startMachine, type Machine, type MachineOptions } from './machine.ts';
 import { migrateAndWatch } from './migrate.ts';
-import { HashingSink, OBSERVED_SERIES } from './observed.ts';
+import { HashingSink, observedSeries } from './observed.ts';
 import { planQemuRun, type QemuPlan } from './plan.ts';
 import { guestImage } from './program.ts';
 import { TRACE_POINTS, TraceReader } from './trace.ts';
@@ -86,7 +86,7 @@ export async function runInQemu(experiment: Experiment, sink: RunSink, options: 
       engineVersion: RECORDER,
       seed: experiment.seed,
       samplingNs: plan.sampleMs * 1e6,
-      series: OBSERVED_SERIES.map(({ info }) => info),
+      series: observedSeries(plan.writer).map(({ info }) => info),
     });
     const onProgress = options.onProgress ?? (() => undefined);
     const result = await migrateAndWatch(

@@ -51,6 +51,8 @@ export class TraceReader {
   #startedWallMs = NaN;
   #periodStartWallMs = NaN;
   #counted = 0;
+  /** Found by all syncs so far. */
+  newPages = 0;
   readonly syncs: TracedSync[] = [];
   readonly windows: TracedWindow[] = [];
   readonly marks: Partial<Record<TraceMark, number>> = {};
@@ -79,6 +81,7 @@ export class TraceReader {
   #sync(endWallMs: number, counted: number | null): void {
     if (counted === null || Number.isNaN(this.#startedWallMs) || this.syncs.length >= KEPT_MAX) return;
     const newPages = counted >= this.#counted ? counted - this.#counted : counted;
+    this.newPages += newPages;
     this.syncs.push({ startWallMs: this.#startedWallMs, endWallMs, newPages });
     if (endWallMs > this.#periodStartWallMs + 1000) {
       this.#periodStartWallMs = endWallMs;

@@ -24,23 +24,28 @@ export const noQemu = ((): string => {
 })();
 if (noQemu !== '') console.warn(`skipped: ${noQemu}`);
 
-export function experimentOf(yaml: string): Experiment {
-  const parsed = parseExperiment(`name: test\nbackend: qemu\n${yaml}`, { fileName: 'test.yaml' });
+export function experimentOf(text: string): Experiment {
+  const parsed = parseExperiment(text, { fileName: 'test.yaml' });
   if (!parsed.ok) throw new Error(parsed.problems.map((problem) => problem.message).join('\n'));
   return parsed.experiment;
 }
 
-/** A guest of 64 MiB that writes 4 MiB of it uniformly; the migration takes about a second. */
-export const smallGuest = (over: { migration?: string; workload?: string; qemu?: string } = {}): Experiment =>
-  experimentOf(`
-qemu: {accelerator: tcg, memory_limit: 1GiB ${over.qemu ?? ''}}
-guest:
-  memory: 64MiB
-  populated: 50%
-  workloads:
-    - ${over.workload ?? '{name: db, pattern: uniform, region: {size: 4MiB}, rate: 5000 pages/s, catch_up: 20ms}'}
-migration: {start: 500ms, bandwidth: 64MiB/s, downtime_limit: 100ms, timeout: 20s ${over.migration ?? ''}}
-`);
+type Fields = Readonly<Record<string, unknown>>;
+/** A guest of 64 MiB that writes 4 MiB of it uniformly; the migration takes less than a second. As a file's text. */
+export const smallGuestText = (
+  over: { migration?: Fields; workload?: Fields; qemu?: Fields; guest?: Fields } = {},
+): string => {
+  const workload = { name: 'db', pattern: 'uniform', region: { size: '4MiB' }, rate: '5000 pages/s', ...over.workload };
+  return JSON.stringify({
+    name: 'small guest',
+    backend: 'qemu',
+    qemu: { accelerator: 'tcg', memory_limit: '1GiB', ...over.qemu },
+    guest: { memory: '64MiB', populated: '50%', workloads: [workload], ...over.guest },
+    migration: { start: '300ms', bandwidth: '64MiB/s', downtime_limit: '100ms', timeout: '20s', ...over.migration },
+  });
+};
+export const smallGuest = (over: Parameters<typeof smallGuestText>[0] = {}): Experiment =>
+  experimentOf(smallGuestText(over));
 
 export class KeepingSink implements RunSink {
   headKept: RunHead | undefined;
@@ -155,10 +160,9 @@ export function processesWith(needle: string): { pid: number; command: string }[
   return found;
 }
 
-export const runFolders = (): string[] =>
-  readdirSync(tmpdir())
-    .filter((name) => name.startsWith('brownout-qemu-'))
-    .map((name) => join(tmpdir(), name));
+/** Folders of QEMU runs that are left in `parent`. */
+export const runFolders = (parent: string = tmpdir()): string[] =>
+  readdirSync(parent).filter((name) => name.startsWith('brownout-qemu-'));
 
 export async function eventually(condition: () => boolean, timeoutMs: number): Promise<boolean> {
   const deadline = performance.now() + timeoutMs;
