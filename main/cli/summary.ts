@@ -36,6 +36,7 @@ export function verdict({ row, summary }: StoredRun): string[] {
     'timed-out': `Timed out${after}: the migration did not come to its end.`,
     cancelled: `Cancelled${after}: the guest never stopped for good.`,
     failed: `Failed${after}.`,
+    unknown: `The record ends${after}, before the migration does.`,
   }[outcome];
   const lost = outcome === 'completed' || (pages.lost ?? 0) > 0 ? ` ${lostSentence(pages.lost)}` : '';
   const reason = summary.reason === '' ? [] : [printable(summary.reason)];
