@@ -51,7 +51,7 @@ export class ResultHash {
     const view = this.#view;
     for (let i = first; i < end; i++) {
       const value = values[i]!;
-      view.setFloat64((i - first) * 8, value === value ? value : NaN, true);
+      view.setFloat64((i - first) * 8, value, true);
       // The language leaves NaN's bits open.
       if (value !== value) {
         view.setUint32((i - first) * 8, 0, true);

@@ -203,3 +203,25 @@ describe('addresses and pages', () => {
     expect(units.transferNs(4096, 3.125e9)).toBe(1311);
   });
 });
+
+it('any text is a quantity or a UnitError, never another failure and never NaN', () => {
+  const parsers = [units.parseSize, units.parsePages, units.parseDuration, units.parseByteRate, units.parsePercentage];
+  const text = fc.oneof(
+    fc.string(),
+    fc.tuple(fc.double({ min: 0, noNaN: true }), fc.string({ maxLength: 6 })).map(([n, rest]) => `${n}${rest}`),
+    fc
+      .tuple(fc.nat(), fc.constantFrom('B', 'GiB', 'ms', '%', 'bit/s', 'pages', 'PB', 'h'))
+      .map(([n, rest]) => `${n} ${rest}`),
+  );
+  fc.assert(
+    fc.property(text, fc.constantFrom(...parsers), (input, parser) => {
+      try {
+        const value: number = parser(input);
+        expect(value >= 0 && value <= Number.MAX_SAFE_INTEGER).toBe(true);
+      } catch (error) {
+        expect(error).toBeInstanceOf(units.UnitError);
+      }
+    }),
+    { numRuns: 2_000 },
+  );
+});
