@@ -6,8 +6,7 @@
 const BLOCKS = ' ▁▂▃▄▅▆▇█';
 
 export interface ChartRow {
-  /** First and last time, and the greatest value, of each entry; entries in order of time. */
-  readonly fromNs: Float64Array;
+  /** The last time and the greatest value of each entry; entries in order of time. */
   readonly toNs: Float64Array;
   readonly greatest: Float64Array;
 }
@@ -19,8 +18,8 @@ export function columnPeaks(row: ChartRow, fromNs: number, toNs: number, columns
   if (!(width > 0)) return peaks;
   for (let i = 0; i < row.greatest.length; i++) {
     const value = row.greatest[i]!;
-    // A sample speaks for the time since the one before.
-    const begins = i === 0 ? row.fromNs[i]! : row.toNs[i - 1]!;
+    // A sample speaks for the time since the one before; the first, for all time before it.
+    const begins = i === 0 ? fromNs : row.toNs[i - 1]!;
     const ends = row.toNs[i]!;
     if (Number.isNaN(value) || ends < fromNs || begins > toNs) continue;
     const first = clamp(Math.floor((begins - fromNs) / width), columns);

@@ -162,16 +162,16 @@ function chartLines(store: Store, { row, series, summary }: StoredRun): string[]
   const whole = { fromNs: 0, toNs: Number.MAX_SAFE_INTEGER, columns: columns * 4 };
   const positions = [...shown.map(({ position }) => position), ...(left < 0 ? [] : [left])];
   const envelope = store.envelope(row.id, positions, whole);
-  const fromNs = envelope.fromNs[0] ?? 0;
+  const fromNs = 0;
   const toNs = envelope.toNs.at(-1) ?? 0;
   const rows = envelope.columns.map(({ greatest }) => {
-    const peaks = columnPeaks({ fromNs: envelope.fromNs, toNs: envelope.toNs, greatest }, fromNs, toNs, columns);
+    const peaks = columnPeaks({ toNs: envelope.toNs, greatest }, fromNs, toNs, columns);
     return { peaks, top: peaks.reduce((top, value) => (value > top ? value : top), 0) };
   });
   const line = (name: string, text: string, scale: string): string =>
     `${pad(name, nameWidth)} ${text} ${pad(scale, scaleWidth, 'right')}`.trimEnd();
   const lines = [
-    `Dirty pages by source, ${formatDuration(fromNs)} to ${formatDuration(toNs)}; each row has its own scale, its peak at the right:`,
+    `Dirty pages by source over ${formatDuration(toNs)}; each row on its own scale, its peak at the right:`,
   ].flatMap((text) => wrap(text, WIDTH));
   for (const [i, { info }] of shown.entries()) {
     const { peaks, top } = rows[i]!;

@@ -12,7 +12,10 @@ export interface Terminal {
   say(text: string): void;
   /** Rewrites the last line of standard error; does nothing where nobody watches. Empty text removes the line. */
   progress(text: string): void;
+  /** Whether somebody sees the progress. */
   readonly watched: boolean;
+  /** Whether results go to a terminal, rather than to a file or a pipe. */
+  readonly isTerminal: boolean;
   /** Columns of the output; 80 where it is no terminal. */
   readonly columns: number;
   /** Aborted by the first Ctrl-C. */
@@ -63,6 +66,7 @@ export function processTerminal(): Terminal & { dispose(): void } {
       progressShown = true;
     },
     watched: stderr.isTTY,
+    isTerminal: stdout.isTTY,
     columns: stdout.isTTY ? stdout.columns : 80,
     interrupted: interruption.signal,
     dispose() {

@@ -22,6 +22,8 @@ export interface PoolOptions {
   readonly threads?: number;
   /** Module whose default export serves a JobTask. */
   readonly worker?: URL;
+  /** JavaScript heap of a thread at most; typed arrays (page tables, bitmaps) do not count. */
+  readonly heapMiB?: number;
 }
 
 const SIMULATION_WORKER = new URL('./simulationWorker.ts', import.meta.url);
@@ -37,7 +39,10 @@ export class SimulationPool {
       minThreads: 0,
       maxThreads: options.threads ?? Math.max(1, availableParallelism() - 1),
       idleTimeout: IDLE_MS,
+      // A thread that sleeps in Atomics.wait between jobs would not close the ports of the last one.
+      atomics: 'disabled',
       // Node 22 says that type stripping is experimental; nothing a user can act upon.
+      ...(options.heapMiB === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: options.heapMiB } }),
       execArgv: ['--disable-warning=ExperimentalWarning'],
     });
   }

@@ -27,7 +27,9 @@ export const command: Command = {
           terminal.out(text);
         });
       } else if (words.flag('experiment')) {
-        terminal.out(`${printableLines(store.run(id).experiment.replace(/\n$/, '')).join('\n')}\n`);
+        const { experiment } = store.run(id);
+        // To a file or a pipe as it was written; to a terminal so that it does no harm.
+        terminal.out(terminal.isTerminal ? printableLines(experiment).join('\n') : experiment);
       } else {
         const { row } = store.run(id);
         const lines = [...summaryLines(store, id), ''];
