@@ -123,6 +123,14 @@ export const COSTS = {
   dirty_ioctl: cost(3 * US, 'ns', [0, 1e9], 'one IOMMU or VFIO dirty query, fixed part', 'estimate'),
   iommu_map: cost(0.3 * US, 'ns/mapping', [0, 1e9], 'one map operation', 'estimate'),
   iommu_unmap: cost(0.5 * US, 'ns/mapping', [0, 1e9], 'one unmap operation without its flush', 'estimate'),
+  guest_dma_map: cost(
+    0.15 * US,
+    'ns',
+    [0, 1e9],
+    'a guest driver maps a buffer: IOVA and entries, without exits',
+    'estimate',
+  ),
+  guest_dma_unmap: cost(0.15 * US, 'ns', [0, 1e9], 'a guest driver unmaps a buffer, without exits', 'estimate'),
   viommu_exit: cost(2 * US, 'ns', [0, 1e9], 'one exit of a guest to the emulated IOMMU', 'estimate'),
   viommu_sync_mapping: cost(1 * US, 'ns/mapping', [0, 1e9], 'dirty query of one guest mapping', 'QEMU: one ioctl each'),
   split_entry: cost(
