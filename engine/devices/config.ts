@@ -19,10 +19,13 @@ export interface TrafficConfig {
   readonly pattern: 'ring' | 'random';
   /** Mapped once (page pool, hugepages, registration), or mapped before and unmapped after each operation. */
   readonly buffers: 'mapped-once' | 'per-operation';
-  /** With per-operation buffers: how many are mapped and waiting for the device. */
+  /** Mapped once behind a vIOMMU: pages of one mapping (page pool: 1; hugepages: 512; a registration: all of it). */
+  readonly mappingPages: number;
+  /**
+   * With per-operation buffers: how many are mapped and waiting for the device. With none left an operation does not happen:
+   * a packet is dropped, a closed loop waits.
+   */
   readonly queueDepth: number;
-  /** With no mapped buffer left: a NIC drops the packet, a closed loop (storage, accelerator) waits. */
-  readonly whenEmpty: 'drop' | 'wait';
   /** Bytes per second it reads from memory in operations of `readBytes`: no dirt, but maps and unmaps per operation. */
   readonly readBytesPerSecond: number;
   readonly readBytes: number;

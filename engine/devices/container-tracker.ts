@@ -29,6 +29,7 @@ import type { Domain } from '../iommu/domain.ts';
 import { POWER_OF_TWO } from '../iommu/leafchoice.ts';
 import { DirtyRuns } from '../iommu/runs.ts';
 import type { GuestMappings } from '../viommu/guest-mappings.ts';
+import type { InFlight } from '../viommu/in-flight.ts';
 import type { RamSection } from '../viommu/ram-map.ts';
 import type { VmmContainer } from '../viommu/vmm-container.ts';
 import type { PageRange } from './config.ts';
@@ -49,6 +50,8 @@ export interface ContainerTrackerOptions {
   readonly logs: readonly DeviceLog[];
   /** Lets the container's devices perform what is due until then. */
   readonly advance: (untilNs: number) => void;
+  /** All DMA of the container's devices, for what is unmapped under them. */
+  readonly devicesInFlight: InFlight;
   /** Pages that the devices' drivers pin: their buffers. */
   readonly pinned: readonly PageRange[];
   /** Guest mappings where a vIOMMU is shadowed; null where the container holds flat sections. */
@@ -90,7 +93,12 @@ export class ContainerTracker implements DirtyTracker {
     if (at < 0) return refuse('ENOENT', `no section at gpa page ${section.gpaPage}`);
     this.#options.advance(nowNs);
     this.#sections.splice(at, 1);
-    return ok(this.#container.unmap(nowNs, section.gpaPage, section.ramPage, section.pages, 1, entry));
+    const container = this.#container;
+    const { inFlight } = container;
+    container.inFlight = this.#options.devicesInFlight;
+    const durationNs = container.unmap(nowNs, section.gpaPage, section.ramPage, section.pages, 1, entry);
+    container.inFlight = inFlight;
+    return ok(durationNs);
   }
 
   start(nowNs: number): Outcome<number> {

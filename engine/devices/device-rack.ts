@@ -1,112 +1,41 @@
-// All passthrough devices of a guest with their containers: put together from plain configuration, handed to whoever runs
-// the experiment as actors (DMA), trackers and migratable devices.
+// All passthrough devices of a guest with their containers: put together from plain configuration (rack-options.ts,
+// rack-build.ts), handed to whoever runs the experiment as actors (DMA), trackers and migratable devices.
 //
-// Without a vIOMMU, devices that name the same container share its domains; an untracked domain is added where the IOMMU
-// in front of a device cannot track. RAM sections are mapped into every container, as the memory listener does.
-// Order everywhere: that of the configuration.
+// What happens to the guest's memory or to its driver comes in here: sections that come and go, mappings a guest gives up,
+// vCPUs that stop. Order everywhere: that of the configuration. Times go forward; a call at `nowNs` first lets the devices
+// do what is due.
 
-import type { Costs } from '../core/costs.ts';
 import type { Outcome } from '../core/errno.ts';
 import { ok, refuse } from '../core/errno.ts';
-import type { DirtyBitmap } from '../core/bitmap.ts';
-import type { DropSink, EmitEvent } from '../core/ports.ts';
 import type { Scheduler } from '../core/scheduler.ts';
-import { DmaPort } from '../iommu/dmaport.ts';
-import { Domain } from '../iommu/domain.ts';
-import type { PteFormat } from '../iommu/formats/format.ts';
-import type { IotlbGeometry } from '../iommu/iotlb.ts';
-import { Iotlb } from '../iommu/iotlb.ts';
-import { PageTable } from '../iommu/pagetable.ts';
+import type { Iotlb } from '../iommu/iotlb.ts';
+import type { BigLock } from '../viommu/big-lock.ts';
 import type { RamSection } from '../viommu/ram-map.ts';
-import { RamMap } from '../viommu/ram-map.ts';
-import type { UnmapPolicyName } from '../viommu/unmap-policy.ts';
-import { UNMAP_POLICIES } from '../viommu/unmap-policy.ts';
-import type { ContainerDomain } from '../viommu/vmm-container.ts';
-import { VmmContainer } from '../viommu/vmm-container.ts';
-import type { DeviceConfig } from './config.ts';
-import type { FlushOrder } from './container-tracker.ts';
-import { ContainerTracker } from './container-tracker.ts';
-import { DeviceLog } from './device-log.ts';
-import { FlatIova, MappedTraffic } from './mapped-traffic.ts';
-import type { TrackerPolicy } from './tracker-choice.ts';
-import { chooseTracker } from './tracker-choice.ts';
-import type { Traffic } from './traffic.ts';
-import { VfioDevice } from './vfio-device.ts';
-
-export interface RackIommu {
-  readonly format: PteFormat;
-  /** Leaf sizes for guest RAM, in bytes. */
-  readonly pageSizes: readonly number[];
-  readonly iotlb: IotlbGeometry;
-  readonly flush: FlushOrder;
-  readonly unmap: UnmapPolicyName;
-  readonly faults: 'lost' | 'stall';
-}
-
-export interface RackDefects {
-  readonly unmapWithoutQuery: boolean;
-  readonly regionDelWithoutEntry: boolean;
-  readonly contiguousLastPage: boolean;
-}
-
-export interface RackOptions {
-  readonly seed: number;
-  readonly costs: Costs;
-  readonly ramPages: number;
-  readonly sections: readonly RamSection[];
-  readonly devices: readonly DeviceConfig[];
-  readonly iommu: RackIommu;
-  readonly tracking: TrackerPolicy & { readonly duringPrecopy: boolean };
-  readonly defects: RackDefects;
-  /** The oracle's one-way sink for a device's writes. */
-  readonly written: (device: string) => DirtyBitmap;
-  readonly drop: DropSink;
-  readonly emit: EmitEvent;
-}
-
-export interface RackDevice {
-  readonly name: string;
-  readonly config: DeviceConfig;
-  /** null: its driver cannot migrate. */
-  readonly vfio: VfioDevice | null;
-  readonly log: DeviceLog | null;
-  readonly port: DmaPort;
-  readonly traffic: Traffic;
-}
-
-export interface RackContainer {
-  readonly name: string;
-  readonly container: VmmContainer;
-  readonly tracker: ContainerTracker;
-  readonly devices: readonly RackDevice[];
-  /** Why this tracker was chosen. */
-  readonly why: string;
-}
+import { OperationTraffic } from './operation-traffic.ts';
+import { RackBuilder } from './rack-build.ts';
+import type { RackContainer, RackDevice, RackOptions } from './rack-options.ts';
 
 export class DeviceRack {
-  readonly iotlb: Iotlb;
   readonly containers: readonly RackContainer[];
   readonly devices: readonly RackDevice[];
+  readonly iotlb: Iotlb;
+  /** Serialises the guest's IOMMU requests; a sync of guest mappings holds it. Others that hold QEMU's lock may say so. */
+  readonly bigLock: BigLock;
   readonly #options: RackOptions;
-  readonly #map: RamMap;
-  #domains = 0;
+  readonly #build: RackBuilder;
+  #guestEndNs = Infinity;
 
   constructor(options: RackOptions) {
     this.#options = options;
-    this.iotlb = new Iotlb(options.iommu.iotlb);
-    this.#map = new RamMap(options.sections);
-    const names = [...new Set(options.devices.map((device) => device.container))];
-    this.containers = names.map((name) =>
-      this.#container(
-        name,
-        options.devices.filter((device) => device.container === name),
-      ),
-    );
+    this.#build = new RackBuilder(options, () => this.#guestEndNs);
+    this.iotlb = this.#build.iotlb;
+    this.bigLock = this.#build.bigLock;
+    this.containers = this.#build.containers();
     const all = this.containers.flatMap((container) => container.devices);
     this.devices = options.devices.map((config) => all.find((device) => device.config === config)!);
   }
 
-  /** Maps every section and puts the devices on the scheduler. */
+  /** Maps every section, lets drivers map what stays mapped, and puts the devices on the scheduler. */
   start(scheduler: Scheduler): Outcome<number> {
     let durationNs = 0;
     for (const section of this.#options.sections) {
@@ -114,103 +43,101 @@ export class DeviceRack {
       if (!mapped.ok) return mapped;
       durationNs += mapped.value;
     }
-    for (const { traffic } of this.devices) scheduler.add(traffic, scheduler.nowNs);
-    return ok(durationNs);
+    for (const { pool, config } of this.devices) {
+      pool?.map(scheduler.nowNs, config.traffic.region.firstPage, config.traffic.region.pages);
+    }
+    for (const { traffic, reads } of this.devices) {
+      scheduler.add(traffic, scheduler.nowNs);
+      if (reads !== null) scheduler.add(reads, scheduler.nowNs);
+    }
+    return ok(Math.round(durationNs));
   }
 
+  /** The memory listener's region_add, for every container of flat sections. */
   regionAdd(section: RamSection): Outcome<number> {
     let durationNs = 0;
-    this.#map.add(section);
-    for (const { tracker } of this.containers) {
+    this.#build.ramMap.add(section);
+    for (const { tracker, flat } of this.containers) {
+      if (!flat) continue;
       const mapped = tracker.regionAdd(section);
       if (!mapped.ok) return mapped;
       durationNs += mapped.value;
     }
-    return ok(durationNs);
+    return ok(Math.round(durationNs));
   }
 
+  /** region_del: takes dirt along while logging, unless the defect leaves out the IOTLB entry. */
   regionDel(nowNs: number, section: RamSection): Outcome<number> {
     const entry = this.#options.defects.regionDelWithoutEntry ? 'none' : 'translated';
     let durationNs = 0;
-    for (const { tracker } of this.containers) {
+    for (const { tracker, flat } of this.containers) {
+      if (!flat) continue;
       const unmapped = tracker.regionDel(nowNs + durationNs, section, entry);
       if (!unmapped.ok) return unmapped;
       durationNs += unmapped.value;
     }
-    return ok(durationNs);
+    return ok(Math.round(durationNs));
   }
 
   /** Lets every device perform what is due: before pages are sent, or the map changes. */
   advanceTo(nowNs: number): void {
-    for (const { traffic } of this.devices) traffic.advanceTo(nowNs);
+    for (const { traffic, reads } of this.devices) {
+      traffic.advanceTo(nowNs);
+      reads?.advanceTo(nowNs);
+    }
+  }
+
+  /** The vCPUs stop: drivers map and unmap nothing from now on, devices go on until they are stopped themselves. */
+  guestStopped(nowNs: number): void {
+    this.advanceTo(nowNs);
+    this.#guestEndNs = nowNs;
+  }
+
+  guestResumed(nowNs: number): void {
+    this.advanceTo(nowNs);
+    this.#guestEndNs = Infinity;
   }
 
   setRate(nowNs: number, device: string, bytesPerSecond: number): Outcome<undefined> {
-    const found = this.devices.find(({ name }) => name === device);
+    const found = this.#find(device);
     if (found === undefined) return refuse('ENODEV', `no device ${device}`);
     found.traffic.setRate(nowNs, bytesPerSecond);
     return ok(undefined);
   }
 
-  #container(name: string, configs: readonly DeviceConfig[]): RackContainer {
-    const { tracking, defects, iommu, costs, drop } = this.#options;
-    const choice = chooseTracker(configs, tracking);
-    const kinds = [true, false].filter((kind) => choice.tracked.includes(kind));
-    const domains = kinds.map((tracked): ContainerDomain => ({ domain: this.#domain(tracked), tracked }));
-    const container = new VmmContainer({
-      name,
-      domains,
-      tracker: choice.tracker,
-      unmapPolicy: UNMAP_POLICIES[iommu.unmap],
-      defectUnmapWithoutQuery: defects.unmapWithoutQuery,
-      ramPages: this.#options.ramPages,
-      costs,
-      drop,
-    });
-    const devices = configs.map((config, i) =>
-      this.#device(config, domains[kinds.indexOf(choice.tracked[i]!)]!.domain),
-    );
-    const logs = devices.flatMap(({ log }) => (log === null ? [] : [log]));
-    container.logs.push(...logs);
-    const tracker = new ContainerTracker({
-      container,
-      costs,
-      flush: iommu.flush,
-      dropLastOfReplicated: defects.contiguousLastPage,
-      duringPrecopy: tracking.duringPrecopy,
-      logs,
-      advance: (untilNs) => {
-        for (const { traffic } of devices) traffic.advanceTo(untilNs);
-      },
-      pinned: configs.map((config) => config.traffic.region),
-      mappings: null,
-      holdBigLock: () => undefined,
-    });
-    return { name, container, tracker, devices, why: choice.why };
+  /** The guest unmaps the device's buffers that lie in these RAM pages: whole mappings, and a DMA there faults. */
+  unmapRange(nowNs: number, device: string, firstPage: number, pages: number): Outcome<number> {
+    const pool = this.#find(device)?.pool;
+    if (pool === undefined || pool === null) return refuse('EINVAL', `the guest holds no mappings for ${device}`);
+    this.advanceTo(nowNs);
+    return ok(Math.round(pool.unmap(nowNs, firstPage, pages) - nowNs));
   }
 
-  #domain(tracked: boolean): Domain {
-    const { format, pageSizes } = this.#options.iommu;
-    return new Domain({ id: this.#domains++, table: new PageTable(format, { pageSizes, tracked }), iotlb: this.iotlb });
+  /** The guest maps them again. */
+  mapRange(nowNs: number, device: string, firstPage: number, pages: number): Outcome<number> {
+    const pool = this.#find(device)?.pool;
+    if (pool === undefined || pool === null) return refuse('EINVAL', `the guest holds no mappings for ${device}`);
+    this.advanceTo(nowNs);
+    return ok(Math.round(pool.map(nowNs, firstPage, pages) - nowNs));
   }
 
-  #device(config: DeviceConfig, domain: Domain): RackDevice {
-    const { costs, emit, seed, drop, iommu } = this.#options;
-    const { name } = config;
-    const vfio = config.migration === null ? null : new VfioDevice(name, config.migration, costs, emit);
-    const log = config.dmaLogging === null ? null : new DeviceLog(config.dmaLogging.pageBytes);
-    const port = new DmaPort({ domain, written: this.#options.written(name) });
-    const traffic = new MappedTraffic({
-      name,
-      config: config.traffic,
-      port,
-      iovas: new FlatIova(this.#map, config.traffic.region.firstPage),
-      seed,
-      dmaEndNs: () => vfio?.dmaEndNs ?? Infinity,
-      log,
-      drop,
-      faults: iommu.faults,
-    });
-    return { name, config, vfio, log, port, traffic };
+  /** The guest resets the device: its whole IOVA space goes, and the driver maps its buffers anew. */
+  unmapAll(nowNs: number, device: string): Outcome<number> {
+    const found = this.#find(device);
+    if (found?.dma === undefined || found.dma === null) {
+      return refuse('EINVAL', `the guest holds no mappings for ${device}`);
+    }
+    this.advanceTo(nowNs);
+    const { dma, traffic, reads, pool, config } = found;
+    const doneNs = dma.unmapAll(nowNs, this.#options.defects.wholeSpaceUnmapAtZero);
+    if (traffic instanceof OperationTraffic) traffic.reset(nowNs);
+    reads?.reset(nowNs);
+    pool?.forget();
+    pool?.map(doneNs, config.traffic.region.firstPage, config.traffic.region.pages);
+    return ok(Math.round(doneNs - nowNs));
+  }
+
+  #find(name: string): RackDevice | undefined {
+    return this.devices.find((device) => device.name === name);
   }
 }

@@ -14,9 +14,9 @@ import type { DropSink } from '../core/ports.ts';
 import { RandomStream } from '../core/random.ts';
 import { touchRuns } from '../iommu/touch.ts';
 import type { DmaPort } from '../iommu/dmaport.ts';
-import type { RamMap } from '../viommu/ram-map.ts';
 import type { TrafficConfig } from './config.ts';
 import type { DeviceLog } from './device-log.ts';
+import type { IovaOfRegion } from './region-iova.ts';
 import { OpClock } from './op-clock.ts';
 import type { Traffic, TrafficCounters } from './traffic.ts';
 import { TRAFFIC_QUANTUM_NS, noTraffic } from './traffic.ts';
@@ -25,14 +25,6 @@ export const OUTSIDE_LOG = 'written outside the ranges of the DMA log, which are
 
 const PAGE_SIZE = 4096;
 const RUNS_MAX = 512;
-
-/** Finds IOVAs for pages of the region. */
-export interface IovaOfRegion {
-  /** The IOVA page of a region page. */
-  iovaAt(regionPage: number): number;
-  /** Region pages from there on whose IOVAs follow each other. */
-  runAt(regionPage: number): number;
-}
 
 export interface MappedTrafficOptions {
   readonly name: string;
@@ -81,6 +73,14 @@ export class MappedTraffic implements Traffic {
     this.#pagesPerOp = Math.min(Math.ceil(config.burstBytes / PAGE_SIZE), config.region.pages);
     this.#places = Math.floor(config.region.pages / this.#pagesPerOp);
     invariant(config.region.pages >= 1, 'a device has a page to write to');
+  }
+
+  get dueNs(): number {
+    return this.#clock.nextNs();
+  }
+
+  playUntil(untilNs: number): void {
+    this.advanceTo(untilNs);
   }
 
   run(nowNs: number): number {
@@ -194,24 +194,5 @@ export class MappedTraffic implements Traffic {
     this.counters.unloggedPages += log.unloggedPages - before;
     const ramPage = this.#config.region.firstPage + regionPage;
     this.#options.drop.dropped(this.#atNs, this.name, OUTSIDE_LOG, ramPage, count);
-  }
-}
-
-/** IOVA = guest physical address: no vIOMMU, a passthrough guest, or the stage a nested guest does not own. */
-export class FlatIova implements IovaOfRegion {
-  readonly #map: RamMap;
-  readonly #firstPage: number;
-
-  constructor(map: RamMap, firstRamPage: number) {
-    this.#map = map;
-    this.#firstPage = firstRamPage;
-  }
-
-  iovaAt(regionPage: number): number {
-    return this.#map.gpaOf(this.#firstPage + regionPage);
-  }
-
-  runAt(regionPage: number): number {
-    return this.#map.runFrom(this.#firstPage + regionPage);
   }
 }

@@ -1,6 +1,7 @@
 // What all DMA actors of devices have in common, and what they count.
 
 import type { Actor } from '../core/scheduler.ts';
+import type { InFlight } from '../viommu/in-flight.ts';
 
 /** Totals since the beginning of the run; whoever samples takes differences. */
 export interface TrafficCounters {
@@ -43,7 +44,7 @@ export function noTraffic(): TrafficCounters {
  * A device's DMA as an actor. It may be asked to go ahead of the scheduler (`advanceTo`): device writes depend on nothing
  * above them, so that a harvest can let writes fall between its clear and its flush.
  */
-export interface Traffic extends Actor {
+export interface Traffic extends Actor, InFlight {
   readonly counters: TrafficCounters;
   /** Performs everything due at or before `nowNs`; nothing if it has been further already. */
   advanceTo(nowNs: number): void;

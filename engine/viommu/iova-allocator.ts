@@ -47,9 +47,9 @@ class Window {
     return at;
   }
 
-  give(at: number, pages: number): void {
+  give(at: number, pages: number, moveCursor: boolean): void {
     this.#fill(at, pages, false);
-    if (at < this.#cursor) this.#cursor = at;
+    if (at < this.#cursor && moveCursor) this.#cursor = at;
   }
 
   #search(from: number, order: number): number {
@@ -94,6 +94,7 @@ class Window {
 export class IovaAllocator {
   readonly space: IovaSpace;
   readonly #cpus: number;
+  readonly #reuse: boolean;
   readonly #low: Window;
   readonly #high: Window;
   /** Magazine (cpu, order, which) begins at ((cpu * ORDERS + order) * 2 + which) * MAGAZINE_SIZE. */
@@ -107,9 +108,11 @@ export class IovaAllocator {
   #lowFirst = true;
   #pagesInUse = 0;
 
-  constructor(space: IovaSpace, cpus: number) {
+  /** `reuse` false: a freed range comes back as late as possible, as no Linux does: for comparison. */
+  constructor(space: IovaSpace, cpus: number, reuse = true) {
     invariant(cpus >= 1, 'a guest has a CPU');
     this.space = space;
+    this.#reuse = reuse;
     this.#cpus = cpus;
     this.#low = new Window(LOW_WINDOW_PAGES, LOW_WINDOW_PAGES);
     this.#low.words[LOW_WINDOW_PAGES / 32 - 1] = 0x8000_0000; // page 0 (start_pfn = 1)
@@ -144,7 +147,7 @@ export class IovaAllocator {
   free(cpu: number, iovaPage: number, pages: number): void {
     const order = orderOf(pages);
     this.#pagesInUse -= 1 << order;
-    if (order >= CACHED_ORDERS) this.#give(iovaPage, 1 << order);
+    if (order >= CACHED_ORDERS || !this.#reuse) this.#give(iovaPage, 1 << order);
     else this.#insertCached(cpu, order, iovaPage);
   }
 
@@ -206,8 +209,8 @@ export class IovaAllocator {
   }
 
   #give(iovaPage: number, pages: number): void {
-    if (iovaPage < LOW_WINDOW_PAGES) this.#low.give(LOW_WINDOW_PAGES - iovaPage - pages, pages);
-    else this.#high.give(this.space.limitPage + 1 - iovaPage - pages, pages);
+    if (iovaPage < LOW_WINDOW_PAGES) this.#low.give(LOW_WINDOW_PAGES - iovaPage - pages, pages, this.#reuse);
+    else this.#high.give(this.space.limitPage + 1 - iovaPage - pages, pages, this.#reuse);
   }
 
   /** Frees every cached range, as the kernel does before it gives up; false when there was none. */

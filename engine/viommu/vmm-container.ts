@@ -27,6 +27,7 @@ import { HOST_BASE_PAGE } from '../iommu/dmaport.ts';
 import type { Domain } from '../iommu/domain.ts';
 import { READ, WRITE } from '../iommu/formats/format.ts';
 import { DirtyRuns } from '../iommu/runs.ts';
+import type { GuestMappings } from './guest-mappings.ts';
 import type { InFlight } from './in-flight.ts';
 import { NOTHING_IN_FLIGHT } from './in-flight.ts';
 import type { UnmapPolicy } from './unmap-policy.ts';
@@ -52,6 +53,8 @@ export interface VmmContainerOptions {
   readonly unmapPolicy: UnmapPolicy;
   /** QEMU before 11.0: the iommufd backend unmapped without asking for dirt. */
   readonly defectUnmapWithoutQuery: boolean;
+  /** type1 refuses a bitmap of more than 256 MiB. */
+  readonly refusesLargeBitmaps: boolean;
   readonly ramPages: number;
   readonly costs: Costs;
   readonly drop: DropSink;
@@ -63,6 +66,7 @@ export type UnmapEntry = 'translated' | 'none';
 export const NO_ENTRY = 'unmap without an IOTLB entry: no place for its dirt';
 export const NOT_READ = 'unmapped without reading the Dirty bit';
 export const WRITTEN_BETWEEN = 'written between the read of the Dirty bit and the unmap';
+export const AT_ZERO = 'whole-space unmap with translated address 0: dirt placed elsewhere';
 export const HELD_TOO_LATE = 'Dirty held in the IOTLB came back after its entry was gone';
 
 export interface ContainerCounters {
@@ -88,6 +92,7 @@ export class VmmContainer {
   /** The devices' writes between an unmap's steps. */
   inFlight: InFlight = NOTHING_IN_FLIGHT;
   readonly #policy: UnmapPolicy;
+  readonly #refusesLargeBitmaps: boolean;
   readonly #costs: Costs;
   readonly #drop: DropSink;
   readonly #pagesPerGranule: number;
@@ -101,6 +106,7 @@ export class VmmContainer {
     this.tracker = options.tracker;
     this.found = new DirtyBitmap(options.ramPages);
     this.#policy = options.defectUnmapWithoutQuery ? UNMAP_POLICIES['unmap-only'] : options.unmapPolicy;
+    this.#refusesLargeBitmaps = options.refusesLargeBitmaps;
     this.#costs = options.costs;
     this.#drop = options.drop;
     const shift = options.domains[0]?.domain.table.format.granuleShift ?? 12;
@@ -155,6 +161,47 @@ export class VmmContainer {
       durationNs += this.#costs.dirty_ioctl * pieces;
     }
     return durationNs;
+  }
+
+  /**
+   * One unmap of everything, with translated_addr 0: bits are set at the IOVA's own number as RAM page, the pages that were
+   * written stay unknown. type1 refuses a bitmap of that size (E2BIG): nothing is set at all then.
+   */
+  unmapAllAtZero(nowNs: number, mappings: GuestMappings): number {
+    const taking = this.logging && (this.tracker === 'iommu' || this.tracker === 'device');
+    let queries = 0;
+    const misplaced = (iovaPage: number, pages: number): void => {
+      for (let i = 0; i < pages; i++) {
+        const ramPage = mappings.translate(iovaPage + i);
+        if (ramPage >= 0) this.#drop.dropped(nowNs, this.name, AT_ZERO, ramPage, 1);
+        if (!this.#refusesLargeBitmaps && iovaPage + i < this.found.pages) this.#find(iovaPage + i, 1);
+      }
+    };
+    if (taking && this.tracker === 'iommu') {
+      for (const { domain, tracked } of this.domains) {
+        if (!tracked) continue;
+        queries++;
+        mappings.forEach((iovaPage, _ramPage, pages) => {
+          this.#read(domain, iovaPage, pages, false);
+          for (let r = 0; r < this.#runs.length; r++) misplaced(this.#runs.firsts[r]!, this.#runs.counts[r]!);
+        });
+      }
+    } else if (taking) {
+      for (const log of this.logs) {
+        queries++;
+        mappings.forEach((iovaPage, _ramPage, pages) => log.report(iovaPage, pages, misplaced));
+      }
+    }
+    if (this.logging && this.tracker === 'everything') this.#find(0, this.found.pages);
+    mappings.forEach((iovaPage, _ramPage, pages) => {
+      for (const { domain } of this.domains) this.#removeEntries(domain, iovaPage, pages);
+    });
+    for (const { domain } of this.domains) domain.flushDomain();
+    this.counters.unmaps++;
+    this.counters.flushes++;
+    this.counters.queries += queries;
+    const { dirty_ioctl, iommu_unmap, iotlb_flush } = this.#costs;
+    return queries * dirty_ioctl + mappings.count * iommu_unmap + iotlb_flush;
   }
 
   /** Nobody asks for dirt. */

@@ -6,7 +6,7 @@ import type { CostName } from '../../../engine/core/costs.ts';
 import type { EngineEvent } from '../../../engine/core/ports.ts';
 import { Scheduler } from '../../../engine/core/scheduler.ts';
 import type { DeviceConfig, DeviceKind, TrafficConfig } from '../../../engine/devices/config.ts';
-import type { RackOptions } from '../../../engine/devices/device-rack.ts';
+import type { RackOptions } from '../../../engine/devices/rack-options.ts';
 import { DeviceRack } from '../../../engine/devices/device-rack.ts';
 import { DEVICE_MODELS } from '../../../engine/devices/models.ts';
 import { formatNamed } from '../../../engine/iommu/formats/table.ts';
@@ -69,6 +69,7 @@ export class Bench {
       ramPages: RAM_PAGES,
       sections: SECTIONS,
       devices,
+      viommu: null,
       written: (name) => this.written.get(name)!,
       drop: {
         dropped: (_nowNs, _source, cause, firstPage, count) => this.dropped.push({ cause, firstPage, count }),
@@ -97,6 +98,7 @@ export class Bench {
       defects: {
         unmapWithoutQuery: false,
         regionDelWithoutEntry: false,
+        wholeSpaceUnmapAtZero: false,
         contiguousLastPage: false,
         ...overrides.defects,
       },

@@ -1,0 +1,257 @@
+// DMA into buffers that are mapped before each operation and unmapped after it, through the guest's DMA API.
+//
+// The driver keeps `queueDepth` buffers mapped and posted. Operation k uses buffer k mod depth: the device writes it, the
+// driver (CPU k mod cpus) unmaps it as soon as it has time, maps another place of the region and posts it again. A driver
+// that cannot keep up leaves no buffer: the operation does not happen (`starved`), so the rate falls to what it can serve.
+// Events in order of time: operations, completions, flush-queue timer, late writes. Driver work stops with the vCPUs; the
+// device goes on until its buffers are used up or it is stopped.
+// Invariant: an operation uses a buffer that is mapped from before until after it; only a late write does not care.
+// Left out: interrupt moderation, NAPI budgets and batching of completions; scatter lists (a buffer is one run).
+//
+// Cost: an operation is two passes of the loop: a touch, an unmap and a map.
+
+import type { DropSink } from '../core/ports.ts';
+import { RandomStream } from '../core/random.ts';
+import type { DmaPort } from '../iommu/dmaport.ts';
+import { touchRuns } from '../iommu/touch.ts';
+import type { GuestDma } from '../viommu/guest-dma.ts';
+import type { TrafficConfig } from './config.ts';
+import type { DeviceLog } from './device-log.ts';
+import { LateWrites } from './late-writes.ts';
+import { OUTSIDE_LOG } from './mapped-traffic.ts';
+import { OpClock } from './op-clock.ts';
+import type { Traffic, TrafficCounters } from './traffic.ts';
+import { TRAFFIC_QUANTUM_NS, noTraffic } from './traffic.ts';
+
+const PAGE_SIZE = 4096;
+const NOT_POSTED = -1;
+
+export interface OperationTrafficOptions {
+  readonly name: string;
+  readonly config: TrafficConfig;
+  /** false: the device reads (transmit): maps and unmaps, no dirt. */
+  readonly writes: boolean;
+  readonly port: DmaPort;
+  readonly dma: GuestDma;
+  readonly seed: number;
+  /** The device does no DMA at or after this time. */
+  readonly dmaEndNs: () => number;
+  /** The guest's vCPUs do not run at or after this time. */
+  readonly guestEndNs: () => number;
+  readonly log: DeviceLog | null;
+  readonly drop: DropSink;
+}
+
+export class OperationTraffic implements Traffic {
+  readonly name: string;
+  readonly counters: TrafficCounters = noTraffic();
+  readonly #options: OperationTrafficOptions;
+  readonly #config: TrafficConfig;
+  readonly #port: DmaPort;
+  readonly #dma: GuestDma;
+  readonly #clock: OpClock;
+  readonly #random: RandomStream;
+  readonly #lateRandom: RandomStream;
+  readonly #late = new LateWrites();
+  readonly #pagesPerOp: number;
+  readonly #places: number;
+  readonly #depth: number;
+  readonly #cpus: number;
+  /** Posted buffers by slot: first IOVA page, RAM page, and since when they are posted (Infinity: being unmapped). */
+  readonly #iovas: Float64Array;
+  readonly #ram: Float64Array;
+  readonly #postedNs: Float64Array;
+  /** Completions that wait for the driver, oldest first: slot and time, in a ring. */
+  readonly #doneSlots: Int32Array;
+  readonly #doneNs: Float64Array;
+  #doneHead = 0;
+  #doneCount = 0;
+  /** The slot that the next operation uses. */
+  #nextSlot = 0;
+  #nextPlace = 0;
+  #atNs = 0;
+  #stopped = false;
+  #started = false;
+  readonly #first = new Float64Array(1);
+  readonly #count = new Float64Array(1);
+
+  constructor(options: OperationTrafficOptions) {
+    const { config } = options;
+    this.name = options.name;
+    this.#options = options;
+    this.#config = config;
+    this.#port = options.port;
+    this.#dma = options.dma;
+    this.#clock = new OpClock(config.bytesPerSecond, config.burstBytes, config.duty);
+    this.#random = new RandomStream(options.seed, options.name);
+    this.#lateRandom = new RandomStream(options.seed, `${options.name}/late`);
+    this.#pagesPerOp = Math.min(Math.ceil(config.burstBytes / PAGE_SIZE), config.region.pages);
+    this.#places = Math.floor(config.region.pages / this.#pagesPerOp);
+    this.#depth = Math.min(config.queueDepth, this.#places);
+    this.#cpus = options.dma.cpuFreeNs.length;
+    this.#iovas = new Float64Array(this.#depth).fill(NOT_POSTED);
+    this.#ram = new Float64Array(this.#depth);
+    this.#postedNs = new Float64Array(this.#depth);
+    this.#doneSlots = new Int32Array(this.#depth);
+    this.#doneNs = new Float64Array(this.#depth);
+  }
+
+  /** To an unmap through the guest's DMA API only late writes matter, since other operations go to other IOVAs. */
+  get dueNs(): number {
+    return this.#late.dueNs;
+  }
+
+  playUntil(untilNs: number): void {
+    while (this.#late.dueNs <= untilNs) this.#writeLate(this.#late.take());
+  }
+
+  run(nowNs: number): number {
+    this.advanceTo(nowNs);
+    return nowNs + TRAFFIC_QUANTUM_NS;
+  }
+
+  setRate(nowNs: number, bytesPerSecond: number): void {
+    this.advanceTo(nowNs);
+    this.#clock.setRate(nowNs, bytesPerSecond);
+  }
+
+  advanceTo(nowNs: number): void {
+    if (nowNs <= this.#atNs) return;
+    if (!this.#started) this.#postAll(this.#atNs);
+    const endNs = this.#options.dmaEndNs();
+    if (this.#stopped && endNs > nowNs) {
+      this.#clock.skipTo(this.#atNs);
+      this.#stopped = false;
+    }
+    const deviceNs = this.#stopped ? -1 : Math.min(nowNs, endNs);
+    const guestNs = Math.min(nowNs, this.#options.guestEndNs());
+    this.#play(nowNs, deviceNs, guestNs);
+    if (endNs <= nowNs) this.#stopped = true;
+    this.#atNs = nowNs;
+  }
+
+  /** The driver gives up and begins anew, as after a reset of the device: nothing is posted. */
+  reset(nowNs: number): void {
+    this.advanceTo(nowNs);
+    this.#iovas.fill(NOT_POSTED);
+    this.#doneCount = 0;
+    this.#started = false;
+  }
+
+  /** What is due until `nowNs`: the device's part until `deviceNs`, the driver's until `guestNs`. */
+  #play(nowNs: number, deviceNs: number, guestNs: number): void {
+    const { cpuFreeNs } = this.#dma;
+    const clock = this.#clock;
+    for (;;) {
+      const opNs = clock.nextNs();
+      const lateNs = this.#late.dueNs;
+      let driverNs = this.#dma.timerNs;
+      let timer = true;
+      if (this.#doneCount > 0) {
+        const freeNs = cpuFreeNs[this.#doneSlots[this.#doneHead]! % this.#cpus]!;
+        const startNs = Math.max(this.#doneNs[this.#doneHead]!, freeNs);
+        if (startNs <= driverNs) {
+          driverNs = startNs;
+          timer = false;
+        }
+      }
+      if (lateNs <= nowNs && lateNs <= opNs && lateNs <= driverNs) this.#writeLate(this.#late.take());
+      else if (opNs <= deviceNs && (opNs < driverNs || driverNs > guestNs)) this.#operate(opNs);
+      else if (driverNs <= guestNs) {
+        if (timer) this.#dma.runTimer(driverNs);
+        else this.#complete(driverNs);
+      } else return;
+    }
+  }
+
+  /** The driver's first buffers. */
+  #postAll(nowNs: number): void {
+    this.#started = true;
+    for (let slot = 0; slot < this.#depth; slot++) this.#post(nowNs, slot);
+  }
+
+  #post(nowNs: number, slot: number): void {
+    const { region, pattern } = this.#config;
+    let place: number;
+    if (pattern === 'random') place = this.#random.nextBelow(this.#places);
+    else {
+      place = this.#nextPlace;
+      this.#nextPlace = place + 1 === this.#places ? 0 : place + 1;
+    }
+    const cpu = slot % this.#cpus;
+    const ramPage = region.firstPage + place * this.#pagesPerOp;
+    const iovaPage = this.#dma.map(nowNs, cpu, ramPage, this.#pagesPerOp);
+    this.#iovas[slot] = iovaPage;
+    this.#ram[slot] = ramPage;
+    this.#postedNs[slot] = iovaPage < 0 ? Infinity : this.#dma.cpuFreeNs[cpu]!;
+    this.counters.maps++;
+  }
+
+  #operate(nowNs: number): void {
+    this.#clock.take(1);
+    const slot = this.#nextSlot;
+    if (this.#postedNs[slot]! > nowNs) {
+      this.counters.starved++;
+      return;
+    }
+    this.counters.operations++;
+    this.#nextSlot = slot + 1 === this.#depth ? 0 : slot + 1;
+    this.#touch(nowNs, this.#iovas[slot]!, this.#ram[slot]!, this.#pagesPerOp);
+    this.#postedNs[slot] = Infinity;
+    const tail = (this.#doneHead + this.#doneCount) % this.#depth;
+    this.#doneSlots[tail] = slot;
+    this.#doneNs[tail] = nowNs;
+    this.#doneCount++;
+  }
+
+  #complete(nowNs: number): void {
+    const slot = this.#doneSlots[this.#doneHead]!;
+    this.#doneHead = this.#doneHead + 1 === this.#depth ? 0 : this.#doneHead + 1;
+    this.#doneCount--;
+    const cpu = slot % this.#cpus;
+    const iovaPage = this.#iovas[slot]!;
+    const { lateShare, lateWindowNs } = this.#config;
+    if (lateShare > 0 && this.#options.writes && this.#lateRandom.nextUnit() < lateShare) {
+      const dueNs = nowNs + this.#lateRandom.nextBelow(lateWindowNs);
+      if (this.#late.add(dueNs, iovaPage)) this.counters.lateWrites++;
+    }
+    this.#dma.unmap(nowNs, cpu, iovaPage);
+    this.counters.unmaps++;
+    this.#post(this.#dma.cpuFreeNs[cpu]!, slot);
+  }
+
+  #touch(nowNs: number, iovaPage: number, ramPage: number, pages: number): void {
+    const { log, writes, drop } = this.#options;
+    const { counters } = this;
+    this.#first[0] = this.#dma.hostPage(iovaPage);
+    this.#count[0] = pages;
+    const result = touchRuns(this.#port, this.#first, this.#count, 1, writes);
+    counters.iotlbHits += result.hits + result.atcHits;
+    counters.iotlbMisses += result.misses;
+    counters.faults += result.faults;
+    if (!writes) return;
+    counters.pagesWritten += pages - result.faults;
+    counters.pagesNewlyWritten += result.newlyWritten;
+    if (log === null || log.write(iovaPage, pages)) return;
+    counters.unloggedPages += pages;
+    drop.dropped(nowNs, this.name, OUTSIDE_LOG, ramPage, pages);
+  }
+
+  #writeLate(iovaPage: number): void {
+    const { log } = this.#options;
+    const { counters } = this;
+    const page = this.#dma.hostPage(iovaPage);
+    log?.write(iovaPage, 1);
+    if (page < 0) {
+      counters.faults++;
+      return;
+    }
+    this.#first[0] = page;
+    this.#count[0] = 1;
+    const result = touchRuns(this.#port, this.#first, this.#count, 1, true);
+    counters.faults += result.faults;
+    counters.pagesWritten += 1 - result.faults;
+    counters.pagesNewlyWritten += result.newlyWritten;
+    counters.lateWritesLanded += 1 - result.faults;
+  }
+}

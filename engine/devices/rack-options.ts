@@ -1,0 +1,87 @@
+// What a rack of devices is built from, and what it holds.
+
+import type { DirtyBitmap } from '../core/bitmap.ts';
+import type { Costs } from '../core/costs.ts';
+import type { DropSink, EmitEvent } from '../core/ports.ts';
+import type { DmaPort } from '../iommu/dmaport.ts';
+import type { PteFormat } from '../iommu/formats/format.ts';
+import type { IotlbGeometry } from '../iommu/iotlb.ts';
+import type { ViommuConfig } from '../viommu/config.ts';
+import type { GuestDma } from '../viommu/guest-dma.ts';
+import type { RamSection } from '../viommu/ram-map.ts';
+import type { UnmapPolicyName } from '../viommu/unmap-policy.ts';
+import type { VmmContainer } from '../viommu/vmm-container.ts';
+import type { DeviceConfig } from './config.ts';
+import type { ContainerTracker, FlushOrder } from './container-tracker.ts';
+import type { DeviceLog } from './device-log.ts';
+import type { OperationTraffic } from './operation-traffic.ts';
+import type { PooledIova } from './region-iova.ts';
+import type { TrackerPolicy } from './tracker-choice.ts';
+import type { Traffic } from './traffic.ts';
+import type { VfioDevice } from './vfio-device.ts';
+
+export interface RackIommu {
+  readonly format: PteFormat;
+  /** Leaf sizes for guest RAM, in bytes. */
+  readonly pageSizes: readonly number[];
+  readonly iotlb: IotlbGeometry;
+  readonly flush: FlushOrder;
+  readonly unmap: UnmapPolicyName;
+  readonly faults: 'lost' | 'stall';
+}
+
+/** Known defects, by what QEMU or Linux did. */
+export interface RackDefects {
+  /** QEMU before 11.0: the iommufd backend unmapped without reading dirt. */
+  readonly unmapWithoutQuery: boolean;
+  /** QEMU before 11.0: removing a RAM section passed no IOTLB entry. */
+  readonly regionDelWithoutEntry: boolean;
+  /** QEMU before 11.0: intel_iommu unmapped a whole space with translated address 0. */
+  readonly wholeSpaceUnmapAtZero: boolean;
+  /** Linux 7.x: the last page of a repeated AMD leaf is not reported, yet cleaned. */
+  readonly contiguousLastPage: boolean;
+}
+
+export interface RackOptions {
+  readonly seed: number;
+  readonly costs: Costs;
+  readonly ramPages: number;
+  readonly sections: readonly RamSection[];
+  readonly devices: readonly DeviceConfig[];
+  readonly iommu: RackIommu;
+  /** null: the guest sees no IOMMU. */
+  readonly viommu: ViommuConfig | null;
+  readonly tracking: TrackerPolicy & { readonly duringPrecopy: boolean };
+  readonly defects: RackDefects;
+  /** The oracle's one-way sink for a device's writes. */
+  readonly written: (device: string) => DirtyBitmap;
+  readonly drop: DropSink;
+  readonly emit: EmitEvent;
+}
+
+export interface RackDevice {
+  readonly name: string;
+  readonly config: DeviceConfig;
+  /** null: its driver cannot migrate. */
+  readonly vfio: VfioDevice | null;
+  readonly log: DeviceLog | null;
+  readonly port: DmaPort;
+  readonly traffic: Traffic;
+  /** What it reads by DMA, where that matters: maps and unmaps per packet. */
+  readonly reads: OperationTraffic | null;
+  /** The guest's DMA API for it; null: it sees guest physical addresses. */
+  readonly dma: GuestDma | null;
+  /** Long-lived mappings behind a shadowed or explicit vIOMMU. */
+  readonly pool: PooledIova | null;
+}
+
+export interface RackContainer {
+  readonly name: string;
+  readonly container: VmmContainer;
+  readonly tracker: ContainerTracker;
+  readonly devices: readonly RackDevice[];
+  /** Flat RAM sections are mapped into it: all but those that hold a guest's own mappings. */
+  readonly flat: boolean;
+  /** Why this tracker was chosen. */
+  readonly why: string;
+}

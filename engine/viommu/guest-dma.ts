@@ -1,0 +1,276 @@
+// The guest's DMA API over an emulated IOMMU: what a map and an unmap do, when the VMM hears of it, and what it costs.
+//
+//            map                                   unmap, strict                       unmap, lazy
+//  shadow    PTE, invalidation -> exit: the VMM    PTE, invalidation -> exit: unmap    not offered: caching mode
+//            walks and maps, a piece per page      with dirt, a piece per page         forces strict
+//  explicit  MAP request -> exit, one piece        UNMAP request -> exit               request queued without a kick: the
+//                                                                                      next kick brings it
+//  nested    PTE only                              PTE, invalidation -> exit, passed   PTE only; the flush queue's flush
+//                                                  to hardware                         passes a domain invalidation down
+//
+// `mappings` is what translates: the VMM's copy (iova_tree) under shadow and explicit, stage 1 under nested. A request that
+// waits in the queue is still in it, since the host still translates.
+// Exits are served under the big lock, one after another; the guest CPU waits for its own.
+// Invariants: an IOVA is reused only after the host no longer translates it (strict), or after a flush (lazy); an unmap
+// reports its dirt to the RAM pages that the mapping names.
+// Left out: the walk of a shadowing VMM over neighbours in the same table (its cost is in viommu_exit); page-selective
+// masks larger than the mapping; failure of a host map.
+// Sources: drivers/iommu/dma-iommu.c __iommu_dma_map(), __iommu_dma_unmap(), fq_flush_iotlb(); drivers/iommu/virtio-iommu.c
+// viommu_map_pages(), viommu_unmap_pages(); hw/i386/intel_iommu.c vtd_page_walk_one(); drivers/iommu/intel/iommu.c
+// (caching mode forces strict).
+
+import type { Costs } from '../core/costs.ts';
+import { invariant } from '../core/invariant.ts';
+import type { Domain } from '../iommu/domain.ts';
+import type { BigLock } from './big-lock.ts';
+import type { GuestDriverMode, ViommuConfig, ViommuMode } from './config.ts';
+import { FlushQueue } from './flush-queue.ts';
+import { GuestMappings } from './guest-mappings.ts';
+import { DEPOT_TRIM_NS, IovaAllocator } from './iova-allocator.ts';
+import { IovaSpace } from './iova-space.ts';
+import type { RamMap } from './ram-map.ts';
+import type { VmmContainer } from './vmm-container.ts';
+
+export interface GuestDmaCounters {
+  maps: number;
+  unmaps: number;
+  exits: number;
+  /** Invalidations the guest asked for. */
+  flushes: number;
+}
+
+export interface GuestDmaOptions {
+  readonly config: ViommuConfig;
+  readonly container: VmmContainer;
+  readonly bigLock: BigLock;
+  readonly ramMap: RamMap;
+  readonly costs: Costs;
+}
+
+export class GuestDma {
+  readonly mode: ViommuMode;
+  /** What the driver really does: `lazy` is `strict` under caching mode. */
+  readonly driver: GuestDriverMode;
+  readonly mappings: GuestMappings;
+  readonly counters: GuestDmaCounters = { maps: 0, unmaps: 0, exits: 0, flushes: 0 };
+  /** Per guest CPU: when it has time for the driver again. */
+  readonly cpuFreeNs: Float64Array;
+  readonly #container: VmmContainer;
+  readonly #domain: Domain;
+  readonly #bigLock: BigLock;
+  readonly #ramMap: RamMap;
+  readonly #costs: Costs;
+  readonly #allocator: IovaAllocator;
+  readonly #queue: FlushQueue | null;
+  readonly #requestQueue: number;
+  /** UNMAP requests without a kick (explicit, lazy): first IOVA page each. */
+  readonly #waiting: number[] = [];
+  /** Stage 1 entries gone but perhaps still in the IOTLB (nested): IOVA page -> RAM page, in pairs. */
+  readonly #stale = new Map<number, number>();
+  #trimNs = DEPOT_TRIM_NS;
+
+  constructor({ config, container, bigLock, ramMap, costs }: GuestDmaOptions) {
+    this.mode = config.mode;
+    this.driver = config.driver === 'lazy' && config.mode === 'shadow' ? 'strict' : config.driver;
+    const space = new IovaSpace(config.addressBits);
+    this.mappings = new GuestMappings(space);
+    this.#allocator = new IovaAllocator(space, config.cpus, config.iova === 'reuse');
+    this.#queue = this.driver === 'lazy' ? new FlushQueue(config.flushQueue, this.#allocator, config.cpus) : null;
+    this.cpuFreeNs = new Float64Array(config.cpus);
+    this.#requestQueue = config.requestQueue;
+    this.#container = container;
+    this.#domain = container.domains[0]!.domain;
+    this.#bigLock = bigLock;
+    this.#ramMap = ramMap;
+    this.#costs = costs;
+  }
+
+  /** When the flush queue's timer or the depot's work is due; Infinity: never. */
+  get timerNs(): number {
+    const flushNs = this.#queue === null ? Infinity : this.#queue.timerNs;
+    return flushNs < this.#trimNs ? flushNs : this.#trimNs;
+  }
+
+  /** Unmapped IOVAs that wait for a flush. */
+  get waitingForFlush(): number {
+    return this.#queue?.waiting ?? 0;
+  }
+
+  /**
+   * Maps `pages` RAM pages from `ramPage` on CPU `cpu`, which is busy with it until `cpuFreeNs[cpu]`. Returns the first
+   * IOVA page; -1 when there is none left.
+   */
+  map(nowNs: number, cpu: number, ramPage: number, pages: number): number {
+    const iovaPage = this.#allocator.alloc(cpu, pages);
+    if (iovaPage < 0) return -1;
+    this.counters.maps++;
+    let timeNs = nowNs + this.#costs.guest_dma_map;
+    if (this.mode !== 'nested') {
+      timeNs = this.#enter(timeNs);
+      if (this.#waiting.length > 0) timeNs = this.#serveWaiting(timeNs);
+      timeNs += this.#mapHost(iovaPage, ramPage, pages);
+      this.#bigLock.release(timeNs);
+    }
+    this.mappings.add(iovaPage, ramPage, pages);
+    this.cpuFreeNs[cpu] = timeNs;
+    return iovaPage;
+  }
+
+  /** Unmaps what begins at `iovaPage`; CPU `cpu` is busy with it until `cpuFreeNs[cpu]`. */
+  unmap(nowNs: number, cpu: number, iovaPage: number): void {
+    const pages = this.mappings.pagesAt(iovaPage);
+    invariant(pages > 0, 'a driver unmaps what it has mapped');
+    this.counters.unmaps++;
+    let timeNs = nowNs + this.#costs.guest_dma_unmap;
+    if (this.#queue === null) {
+      timeNs = this.mode === 'nested' ? this.#unmapNested(timeNs, iovaPage) : this.#unmapNow(timeNs, iovaPage, pages);
+      this.#allocator.free(cpu, iovaPage, pages);
+    } else timeNs = this.#unmapLater(timeNs, cpu, iovaPage, pages, this.#queue);
+    this.cpuFreeNs[cpu] = timeNs;
+  }
+
+  /**
+   * The guest gives up its whole IOVA space (device reset, change of domain): one unmap of everything. `atZero`: the
+   * notification names address 0 and no mapping, as intel_iommu's did before QEMU 11.0; else it comes mapping by mapping.
+   */
+  unmapAll(nowNs: number, atZero: boolean): number {
+    let timeNs = this.mode === 'nested' ? nowNs : this.#serveWaiting(this.#enter(nowNs));
+    this.counters.flushes++;
+    if (this.mode === 'nested') this.#domain.flushDomain();
+    else if (atZero) timeNs += this.#container.unmapAllAtZero(timeNs, this.mappings);
+    this.mappings.forEach((iovaPage, ramPage, pages) => {
+      if (this.mode !== 'nested' && !atZero) {
+        timeNs += this.#container.unmap(timeNs, iovaPage, ramPage, pages, this.mode === 'shadow' ? pages : 1);
+      }
+      this.mappings.remove(iovaPage);
+      this.#allocator.free(0, iovaPage, pages);
+    });
+    this.#stale.clear();
+    this.#bigLock.release(timeNs);
+    this.counters.unmaps++;
+    return timeNs;
+  }
+
+  /** Flush queue timer and depot work, on CPU 0. */
+  runTimer(nowNs: number): void {
+    if (this.#trimNs <= nowNs) {
+      this.#allocator.trimDepot();
+      this.#trimNs = nowNs + DEPOT_TRIM_NS;
+    }
+    if (this.#queue === null || this.#queue.timerNs > nowNs) return;
+    const doneNs = this.#flushAll(nowNs);
+    this.#queue.timerFlushed(0);
+    if (doneNs > this.cpuFreeNs[0]!) this.cpuFreeNs[0] = doneNs;
+  }
+
+  /**
+   * Where a DMA to `iovaPage` goes: the page number that the host's domain translates. -1: stage 1 does not map it and no
+   * IOTLB entry remembers. Under shadow and explicit the IOVA itself.
+   */
+  hostPage(iovaPage: number): number {
+    if (this.mode !== 'nested') return iovaPage;
+    const ramPage = this.mappings.translate(iovaPage);
+    if (ramPage >= 0) return this.#ramMap.gpaOf(ramPage);
+    const stale = this.#stale.get(iovaPage);
+    if (stale === undefined) return -1;
+    const gpaPage = this.#ramMap.gpaOf(stale);
+    return this.#domain.iotlb.find(this.#domain.id, gpaPage) >= 0 ? gpaPage : -1;
+  }
+
+  #enter(nowNs: number): number {
+    this.counters.exits++;
+    return this.#bigLock.take(nowNs) + this.#costs.viommu_exit;
+  }
+
+  #mapHost(iovaPage: number, ramPage: number, pages: number): number {
+    if (this.mode === 'explicit' || pages === 1) {
+      const mapped = this.#container.map(iovaPage, ramPage, pages, false);
+      invariant(mapped.ok, 'the host maps what the guest has mapped');
+      return mapped.value;
+    }
+    let durationNs = 0;
+    for (let i = 0; i < pages; i++) {
+      const mapped = this.#container.map(iovaPage + i, ramPage + i, 1, false);
+      invariant(mapped.ok, 'the host maps what the guest has mapped');
+      durationNs += mapped.value;
+    }
+    return durationNs;
+  }
+
+  /** Strict under shadow or explicit: the VMM unmaps before the guest goes on. */
+  #unmapNow(nowNs: number, iovaPage: number, pages: number): number {
+    this.counters.flushes++;
+    const enteredNs = this.#enter(nowNs);
+    const ramPage = this.mappings.translate(iovaPage);
+    const pieces = this.mode === 'shadow' ? pages : 1;
+    const doneNs = enteredNs + this.#container.unmap(enteredNs, iovaPage, ramPage, pages, pieces);
+    this.mappings.remove(iovaPage);
+    this.#bigLock.release(doneNs);
+    return doneNs;
+  }
+
+  /** Strict under nested: stage 1 goes, then the invalidation is passed down; stage 2 keeps its dirt. */
+  #unmapNested(nowNs: number, iovaPage: number): number {
+    this.counters.flushes++;
+    const ramPage = this.mappings.translate(iovaPage);
+    const pages = this.mappings.pagesAt(iovaPage);
+    this.mappings.remove(iovaPage);
+    const doneNs = this.#enter(nowNs) + this.#costs.iotlb_flush;
+    if (this.#container.inFlight.dueNs <= doneNs) {
+      for (let i = 0; i < pages; i++) this.#stale.set(iovaPage + i, ramPage + i);
+      this.#container.inFlight.playUntil(doneNs);
+      for (let i = 0; i < pages; i++) this.#stale.delete(iovaPage + i);
+    }
+    for (let i = 0; i < pages; i++) this.#domain.iotlb.invalidatePage(this.#domain.id, this.#ramMap.gpaOf(ramPage + i));
+    this.#bigLock.release(doneNs);
+    return doneNs;
+  }
+
+  #unmapLater(nowNs: number, cpu: number, iovaPage: number, pages: number, queue: FlushQueue): number {
+    let timeNs = nowNs;
+    if (this.mode === 'nested') {
+      const ramPage = this.mappings.translate(iovaPage);
+      for (let i = 0; i < pages; i++) this.#stale.set(iovaPage + i, ramPage + i);
+      this.mappings.remove(iovaPage);
+    } else {
+      if (this.#waiting.length === this.#requestQueue - 1) timeNs = this.#kick(timeNs);
+      this.#waiting.push(iovaPage);
+    }
+    if (queue.fullFor(cpu)) {
+      timeNs = this.#flushAll(timeNs);
+      queue.flushed(cpu);
+    }
+    queue.add(timeNs, cpu, iovaPage, pages);
+    return timeNs;
+  }
+
+  /** The flush queue's flush: of the whole domain. */
+  #flushAll(nowNs: number): number {
+    this.counters.flushes++;
+    if (this.mode !== 'nested') return this.#kick(nowNs);
+    const doneNs = this.#enter(nowNs) + this.#costs.iotlb_flush;
+    if (this.#container.inFlight.dueNs <= doneNs) this.#container.inFlight.playUntil(doneNs);
+    this.#domain.flushDomain();
+    this.#stale.clear();
+    this.#bigLock.release(doneNs);
+    return doneNs;
+  }
+
+  /** virtio-iommu: the queue is kicked, and the VMM serves what waits. */
+  #kick(nowNs: number): number {
+    const doneNs = this.#serveWaiting(this.#enter(nowNs));
+    this.#bigLock.release(doneNs);
+    return doneNs;
+  }
+
+  #serveWaiting(nowNs: number): number {
+    let timeNs = nowNs;
+    for (const iovaPage of this.#waiting) {
+      const pages = this.mappings.pagesAt(iovaPage);
+      timeNs += this.#container.unmap(timeNs, iovaPage, this.mappings.translate(iovaPage), pages, 1);
+      this.mappings.remove(iovaPage);
+    }
+    this.#waiting.length = 0;
+    return timeNs;
+  }
+}

@@ -1,0 +1,285 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { ViommuConfig } from '../../../engine/viommu/config.ts';
+import { PER_CPU_QUEUE } from '../../../engine/viommu/flush-queue.ts';
+import { UNMAP_POLICIES } from '../../../engine/viommu/unmap-policy.ts';
+import type { UnmapPolicyName } from '../../../engine/viommu/unmap-policy.ts';
+import { AT_ZERO, HELD_TOO_LATE, NOT_READ, WRITTEN_BETWEEN } from '../../../engine/viommu/vmm-container.ts';
+import { Bench, MS, US, aDevice } from '../devices/fixture.ts';
+
+const aViommu = (overrides: Partial<ViommuConfig> = {}): ViommuConfig => ({
+  mode: 'shadow',
+  driver: 'strict',
+  flushQueue: PER_CPU_QUEUE,
+  iova: 'reuse',
+  addressBits: 48,
+  requestQueue: 256,
+  cpus: 1,
+  ...overrides,
+});
+
+/** A packet every 20 us into one page each: slow enough for every mode to keep up. */
+const PACKETS = {
+  buffers: 'per-operation',
+  burstBytes: 1500,
+  bytesPerSecond: 1500 * 50_000,
+  queueDepth: 16,
+  region: { firstPage: 1024, pages: 256 },
+} as const;
+
+function run(bench: Bench, untilNs: number): Bench {
+  bench.startLogging();
+  bench.runUntil(untilNs);
+  bench.stopAndSync();
+  return bench;
+}
+
+describe('a strict driver behind a vIOMMU', () => {
+  it.each(['shadow', 'explicit', 'nested'] as const)(
+    '%s: one map and one unmap per packet, and nothing is lost',
+    (mode) => {
+      const bench = run(new Bench([aDevice('nic', PACKETS)], { viommu: aViommu({ mode }) }), 10 * MS);
+      const { counters } = bench.rack.devices[0]!.traffic;
+      expect(counters.operations).toBeGreaterThan(490);
+      expect(counters.unmaps).toBe(counters.operations);
+      expect([counters.faults, counters.starved, bench.lost.length]).toEqual([0, 0, 0]);
+    },
+  );
+
+  it('under shadow and explicit most dirt is found at unmaps, not at syncs', () => {
+    const bench = new Bench([aDevice('nic', PACKETS)], { viommu: aViommu() });
+    bench.startLogging();
+    bench.runUntil(10 * MS);
+    const { container } = bench.rack.containers[0]!;
+    expect(container.counters.unmapDirtyPages).toBe(bench.rack.devices[0]!.traffic.counters.unmaps);
+    expect(container.found.count).toBeGreaterThan(200);
+  });
+
+  it('unmap without a query (QEMU before 11.0) loses nearly every page, by name', () => {
+    const bench = run(
+      new Bench([aDevice('nic', PACKETS)], { viommu: aViommu(), defects: { unmapWithoutQuery: true } }),
+      10 * MS,
+    );
+    expect(bench.lost.length).toBeGreaterThan(200);
+    expect(new Set(bench.dropped.map((d) => d.cause))).toEqual(new Set([NOT_READ]));
+    for (const page of bench.lost) expect(bench.dropped.some((d) => d.firstPage === page)).toBe(true);
+  });
+
+  it('nested: unmapping stage 1 without any query loses nothing, since stage 2 keeps the dirt', () => {
+    const viommu = aViommu({ mode: 'nested' });
+    const bench = run(new Bench([aDevice('nic', PACKETS)], { viommu, defects: { unmapWithoutQuery: true } }), 10 * MS);
+    expect(bench.lost).toEqual([]);
+  });
+
+  it('caching mode costs an exit per map and per unmap; nested one per unmap', () => {
+    const exits = (mode: 'shadow' | 'nested'): number => {
+      const bench = new Bench([aDevice('nic', PACKETS)], { viommu: aViommu({ mode }) });
+      bench.runUntil(10 * MS);
+      const { dma } = bench.rack.devices[0]!;
+      return dma!.counters.exits / dma!.counters.unmaps;
+    };
+    expect(exits('shadow')).toBeCloseTo(2, 1);
+    expect(exits('nested')).toBe(1);
+  });
+
+  it('caching mode turns a lazy driver into a strict one', () => {
+    const bench = new Bench([aDevice('nic', PACKETS)], { viommu: aViommu({ driver: 'lazy' }) });
+    expect(bench.rack.devices[0]!.dma!.driver).toBe('strict');
+  });
+
+  it('a driver that cannot keep up leaves the device without buffers', () => {
+    const bench = new Bench([aDevice('nic', { ...PACKETS, bytesPerSecond: 1500 * 1e6 })], {
+      viommu: aViommu(),
+      costs: { viommu_exit: 10 * US },
+    });
+    bench.runUntil(10 * MS);
+    const { counters } = bench.rack.devices[0]!.traffic;
+    // Two exits of 10 us and more per packet: at most 50,000 packets/s of the 1,000,000 asked for.
+    expect(counters.operations).toBeLessThan(16 + 500);
+    expect(counters.starved).toBeGreaterThan(9000);
+  });
+
+  it('more CPUs do not help under the big lock, but do under nested without exits per map', () => {
+    const operations = (mode: 'shadow' | 'nested', cpus: number): number => {
+      const bench = new Bench([aDevice('nic', { ...PACKETS, bytesPerSecond: 1500 * 1e6 })], {
+        viommu: aViommu({ mode, cpus, driver: mode === 'nested' ? 'lazy' : 'strict' }),
+      });
+      bench.runUntil(10 * MS);
+      return bench.rack.devices[0]!.traffic.counters.operations;
+    };
+    expect(operations('shadow', 4) / operations('shadow', 1)).toBeLessThan(1.1);
+    expect(operations('nested', 4)).toBeGreaterThanOrEqual(operations('nested', 1));
+  });
+
+  it('vCPUs that have stopped unmap nothing; the device uses up its buffers', () => {
+    const bench = new Bench([aDevice('nic', PACKETS)], { viommu: aViommu() });
+    bench.runUntil(1 * MS);
+    const { counters } = bench.rack.devices[0]!.traffic;
+    bench.rack.guestStopped(1 * MS);
+    const before = { ...counters };
+    bench.runUntil(5 * MS);
+    expect(counters.operations - before.operations).toBe(16);
+    expect(counters.unmaps).toBe(before.unmaps);
+    bench.rack.guestResumed(5 * MS);
+    bench.runUntil(6 * MS);
+    expect(counters.unmaps - before.unmaps).toBeGreaterThan(16);
+  });
+
+  it('a sync of guest mappings takes an ioctl each and holds up the guest meanwhile', () => {
+    const pooled = { ...PACKETS, buffers: 'mapped-once', mappingPages: 1 } as const;
+    const costs = { viommu_sync_mapping: 1000, iotlb_flush: 0, pte_walk: 0 };
+    const bench = new Bench([aDevice('nic', pooled)], { viommu: aViommu({ driver: 'pooled' }), costs });
+    bench.runUntil(10 * MS);
+    bench.startLogging();
+    expect(bench.sync()).toBe(256 * 1000);
+    expect(bench.rack.bigLock.freeNs).toBe(bench.scheduler.nowNs + 256 * 1000);
+  });
+});
+
+describe('a lazy driver', () => {
+  it.each(['explicit', 'nested'] as const)('%s: loses nothing, late writes included', (mode) => {
+    const late = { lateShare: 0.5, lateWindowNs: 5 * MS };
+    const viommu = aViommu({ mode, driver: 'lazy' });
+    const bench = run(new Bench([aDevice('nic', { ...PACKETS, ...late })], { viommu }), 40 * MS);
+    expect(bench.rack.devices[0]!.traffic.counters.lateWritesLanded).toBeGreaterThan(10);
+    expect(bench.lost).toEqual([]);
+  });
+
+  it('flushes once in 10 ms, not once a packet', () => {
+    const bench = new Bench([aDevice('nic', PACKETS)], { viommu: aViommu({ mode: 'nested', driver: 'lazy' }) });
+    bench.runUntil(100 * MS);
+    const { counters, waitingForFlush } = bench.rack.devices[0]!.dma!;
+    // 500 unmaps in 10 ms are more than the 255 that a queue takes.
+    expect(counters.unmaps / counters.flushes).toBeGreaterThan(200);
+    expect(waitingForFlush).toBeLessThan(256);
+  });
+});
+
+describe('pooled buffers', () => {
+  it.each(['shadow', 'explicit', 'nested'] as const)('%s: mapped once, nothing unmapped, nothing lost', (mode) => {
+    const traffic = { ...PACKETS, buffers: 'mapped-once', mappingPages: 4, burstBytes: 65536 } as const;
+    const bench = run(new Bench([aDevice('nic', traffic)], { viommu: aViommu({ mode, driver: 'pooled' }) }), 10 * MS);
+    expect(bench.rack.devices[0]!.traffic.counters.pagesWritten).toBeGreaterThan(0);
+    expect([bench.rack.devices[0]!.traffic.counters.faults, bench.lost.length]).toEqual([0, 0]);
+  });
+
+  it('unmapping a part and mapping it again keeps the dirt, and faults meanwhile', () => {
+    const traffic = { ...PACKETS, buffers: 'mapped-once', mappingPages: 4, bytesPerSecond: 4096 * 1e6 } as const;
+    const bench = new Bench([aDevice('nic', { ...traffic, burstBytes: 4096 })], {
+      viommu: aViommu({ driver: 'pooled' }),
+      iommu: { unmap: 'exchange' },
+    });
+    bench.startLogging();
+    bench.runUntil(1 * MS);
+    expect(bench.rack.unmapRange(1 * MS, 'nic0', 1024, 128).ok).toBe(true);
+    bench.runUntil(2 * MS);
+    expect(bench.rack.devices[0]!.traffic.counters.faults).toBeGreaterThan(100);
+    bench.rack.mapRange(2 * MS, 'nic0', 1024, 128);
+    bench.stopAndSync();
+    expect(bench.lost).toEqual([]);
+  });
+});
+
+describe('whole-space unmap', () => {
+  const whole = (wholeSpaceUnmapAtZero: boolean): Bench => {
+    const bench = new Bench([aDevice('nic', PACKETS)], { viommu: aViommu(), defects: { wholeSpaceUnmapAtZero } });
+    bench.startLogging();
+    bench.runUntil(0.3 * MS);
+    bench.rack.devices[0]!.traffic.setRate(0.3 * MS, 0);
+    // Buffers that hold dirt now: written, not yet unmapped.
+    bench.rack.guestStopped(0.3 * MS);
+    bench.rack.devices[0]!.traffic.setRate(0.3 * MS, 1500 * 1e6);
+    bench.runUntil(0.4 * MS);
+    expect(bench.rack.unmapAll(0.4 * MS, 'nic0').ok).toBe(true);
+    bench.stopAndSync();
+    return bench;
+  };
+
+  it('mapping by mapping keeps all dirt', () => {
+    expect(whole(false).lost).toEqual([]);
+  });
+
+  it('with translated address 0 loses it, by name (QEMU before 11.0)', () => {
+    const bench = whole(true);
+    expect(bench.lost.length).toBeGreaterThan(0);
+    expect(bench.dropped.map((d) => d.cause)).toContain(AT_ZERO);
+  });
+});
+
+describe('unmap policies against a device that writes late', () => {
+  const late = (policy: UnmapPolicyName, held: boolean, seed: number): Bench => {
+    const traffic = { ...PACKETS, lateShare: 1, lateWindowNs: 12 * US };
+    const bench = new Bench([aDevice('nic', traffic)], {
+      seed,
+      viommu: aViommu(),
+      iommu: { unmap: policy, iotlb: { sets: 16, ways: 4, dirtyWriteback: held ? 'held' : 'memory' } },
+    });
+    bench.startLogging();
+    bench.runUntil(4 * MS);
+    bench.stopAndSync();
+    return bench;
+  };
+  /** A packet's write and its late one both set Dirty: what is lost must be seen page by page. */
+  const lossesOf = (policy: UnmapPolicyName, held: boolean, seed: number): string[] => {
+    const bench = late(policy, held, seed);
+    expect(bench.rack.devices[0]!.traffic.counters.lateWritesLanded).toBeGreaterThan(0);
+    return [...new Set(bench.dropped.map((d) => d.cause))].sort();
+  };
+
+  it('exchange drops nothing where Dirty goes to memory at once', () => {
+    fc.assert(
+      fc.property(fc.integer(), (seed) => {
+        expect(late('exchange', false, seed).lost).toEqual([]);
+        expect(lossesOf('exchange', false, seed)).toEqual([]);
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  it('non-present, flush, read back drops nothing with either kind of IOTLB', () => {
+    fc.assert(
+      fc.property(fc.integer(), fc.boolean(), (seed, held) => {
+        expect(late('nonpresent-flush-read', held, seed).lost).toEqual([]);
+        expect(lossesOf('nonpresent-flush-read', held, seed)).toEqual([]);
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  it('unmap only drops every page that was written', () => {
+    expect(lossesOf('unmap-only', false, 1)).toEqual([NOT_READ]);
+  });
+
+  it('held Dirty is dropped by every policy that leaves no entry to take it', () => {
+    for (const policy of ['unmap-only', 'query-then-unmap', 'exchange'] as const)
+      expect(lossesOf(policy, true, 1)).toContain(HELD_TOO_LATE);
+  });
+
+  it('read then unmap, and query then unmap, drop a write that falls between', () => {
+    // The packet's own write is reported by the read; a late write needs a page that is clean by then.
+    for (const policy of ['read-then-unmap', 'query-then-unmap'] as const) {
+      let found = false;
+      for (let seed = 1; seed <= 20 && !found; seed++) {
+        const traffic = { ...PACKETS, lateShare: 1, lateWindowNs: 12 * US, readBytesPerSecond: 0 };
+        const bench = new Bench([aDevice('nic', { ...traffic })], {
+          seed,
+          viommu: aViommu(),
+          iommu: { unmap: policy, iotlb: { sets: 1, ways: 1, dirtyWriteback: 'memory' } },
+        });
+        bench.startLogging();
+        // Syncs clean the entries of packets whose unmap has not come yet.
+        for (let t = 1; t <= 200; t++) {
+          bench.runUntil(t * 20 * US - 19 * US + (seed % 19) * US);
+          bench.sync();
+        }
+        bench.stopAndSync();
+        found = bench.dropped.some((d) => d.cause === WRITTEN_BETWEEN);
+      }
+      expect(found, policy).toBe(true);
+    }
+  });
+
+  it('every row has a name that the experiment can use', () => {
+    expect(Object.keys(UNMAP_POLICIES)).toHaveLength(5);
+  });
+});
