@@ -79,8 +79,16 @@ export class RackBuilder {
       drop,
     });
     const behind = viommu !== null && this.#behind(configs[0]!);
+    const { iovaBits, signExtended } = iommu.format;
+    const addressBits = Math.min(viommu?.addressBits ?? 0, iovaBits - (signExtended ? 1 : 0));
     const dma = behind
-      ? new GuestDma({ config: viommu, container, bigLock: this.bigLock, ramMap: this.ramMap, costs })
+      ? new GuestDma({
+          config: { ...viommu, addressBits },
+          container,
+          bigLock: this.bigLock,
+          ramMap: this.ramMap,
+          costs,
+        })
       : null;
     const devices = configs.map((config, i) => {
       const { domain } = domains[kinds.indexOf(choice.tracked[i]!)]!;

@@ -57,7 +57,8 @@ export class PooledIova implements IovaOfRegion {
     this.#forEachMapping(firstPage, pages, (m, ramPage, count) => {
       if (this.#iovas[m] !== NOWHERE) return;
       const cpu = m % cpus;
-      this.#iovas[m] = this.#dma.map(Math.max(nowNs, this.#dma.cpuFreeNs[cpu]!), cpu, ramPage, count);
+      const iovaPage = this.#dma.map(Math.max(nowNs, this.#dma.cpuFreeNs[cpu]!), cpu, ramPage, count);
+      this.#iovas[m] = iovaPage < 0 ? NOWHERE : iovaPage;
       doneNs = Math.max(doneNs, this.#dma.cpuFreeNs[cpu]!);
     });
     return doneNs;

@@ -8,6 +8,7 @@ import type { DeviceConfig, TrafficConfig } from '../devices/config.ts';
 import { DeviceRack } from '../devices/device-rack.ts';
 import { trackingHardwareOf } from '../iommu/trackinghardware.ts';
 import type { RamLayout } from '../machine/layout.ts';
+import type { ViommuConfig } from '../viommu/config.ts';
 import { formatRow } from './formats.ts';
 import type { Device, Experiment } from './schema.ts';
 
@@ -16,6 +17,8 @@ export interface DeviceSinks {
   readonly drop: DropSink;
   readonly emit: EmitEvent;
 }
+
+const HUGEPAGE = 2 * 1024 * 1024;
 
 /** Formats whose Dirty bits the kernel offers (IOMMU_CAP_DIRTY_TRACKING). */
 const TRACKING_FORMATS: readonly string[] = ['amd-v1', 'vtd-ss', 'arm-lpae-s1'];
@@ -42,6 +45,7 @@ export function buildRack(experiment: Experiment, layout: RamLayout, costs: Cost
       unmap: iommu.unmap,
       faults: iommu.fault,
     },
+    viommu: viommuConfig(experiment),
     tracking: {
       forced: tracking.devices,
       api: iommu.api,
@@ -53,6 +57,7 @@ export function buildRack(experiment: Experiment, layout: RamLayout, costs: Cost
     defects: {
       unmapWithoutQuery: defects.unmap_without_query,
       regionDelWithoutEntry: defects.region_del_without_entry,
+      wholeSpaceUnmapAtZero: defects.whole_space_unmap_at_zero,
       contiguousLastPage: defects.contiguous_last_page,
     },
     ...sinks,
@@ -102,13 +107,42 @@ function trafficOf(device: Device): TrafficConfig {
     region: { firstPage: device.ring.offset / PAGE_SIZE, pages: device.ring.size / PAGE_SIZE },
     pattern: device.pattern,
     buffers: perOperation ? 'per-operation' : 'mapped-once',
+    mappingPages: mappingPagesOf(device),
     queueDepth: 'queue_depth' in device ? device.queue_depth : 1,
-    whenEmpty: device.type === 'nic' ? 'drop' : 'wait',
     readBytesPerSecond: nic?.transmit ?? 0,
     readBytes: nic?.packet ?? PAGE_SIZE,
     duty: device.duty === undefined ? null : { onNs: device.duty.on, offNs: device.duty.off },
     latencyNs: device.latency,
     lateShare: device.late_writes.share,
     lateWindowNs: device.late_writes.window,
+  };
+}
+
+/** Buffers that stay mapped behind a vIOMMU: pages of one mapping. */
+function mappingPagesOf(device: Device): number {
+  switch (device.type) {
+    case 'nic':
+      return device.buffers === 'hugepages' ? HUGEPAGE / PAGE_SIZE : 1;
+    case 'gpu':
+      return HUGEPAGE / PAGE_SIZE;
+    case 'rdma':
+      return Math.ceil(device.ring.size / PAGE_SIZE / device.registrations);
+    case 'nvme':
+    case 'accelerator':
+      return Math.ceil(device.burst / PAGE_SIZE);
+  }
+}
+
+function viommuConfig({ viommu, guest }: Experiment): ViommuConfig | null {
+  if (viommu.mode === 'none') return null;
+  const { kind, entries, timer } = viommu.flush_queue;
+  return {
+    mode: viommu.mode,
+    driver: viommu.driver,
+    flushQueue: { perCpu: kind === 'per-cpu', entries, timeoutNs: timer },
+    iova: viommu.iova,
+    addressBits: viommu.address_width,
+    requestQueue: viommu.queue,
+    cpus: guest.vcpus,
   };
 }

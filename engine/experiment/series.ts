@@ -1,7 +1,8 @@
 // The series of a simulated run: what each is called, its unit, and the counter it reads.
 // Rates read a total and are turned into a mean over the sampling interval by the recorder.
 
-import type { DeviceRack, RackDevice } from '../devices/device-rack.ts';
+import type { DeviceRack } from '../devices/device-rack.ts';
+import type { RackDevice } from '../devices/rack-options.ts';
 import type { Guest } from '../machine/guest.ts';
 import type { GuestWriter } from '../machine/guestwriter.ts';
 import type { VcpuGroup } from '../machine/vcpu.ts';
@@ -129,8 +130,8 @@ export function rackSeries(rack: DeviceRack): Series[] {
       unit: '1/s',
       kind: 'rate',
       read: () =>
-        rack.containers.reduce((total, { container }) => total + container.counters.unmaps, 0) +
-        sum((device) => device.traffic.counters.unmaps),
+        rack.containers.reduce((total, { container, flat }) => total + (flat ? container.counters.unmaps : 0), 0) +
+        sum((device) => device.dma?.counters.unmaps ?? 0),
     },
     {
       id: 'faults',

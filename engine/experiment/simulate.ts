@@ -84,6 +84,8 @@ class World implements Simulation {
       emit: (event) => this.#recorder.event(event),
     });
 
+    this.#guest.followedBy(rack);
+
     this.#thread = new MigrationThread({
       config: migrationConfig(experiment, costs),
       ram: {

@@ -3,8 +3,15 @@
 import type { ActorId, Scheduler } from '../core/scheduler.ts';
 import type { VcpuGroup } from './vcpu.ts';
 
+/** Who must know when the vCPUs stop and run again: guest drivers of passthrough devices. */
+export interface GuestFollower {
+  guestStopped(nowNs: number): void;
+  guestResumed(nowNs: number): void;
+}
+
 export class Guest {
   readonly groups: readonly VcpuGroup[];
+  #follower: GuestFollower | null = null;
   readonly #scheduler: Scheduler;
   readonly #ids: readonly ActorId[];
 
@@ -14,11 +21,17 @@ export class Guest {
     this.#ids = groups.map((group) => scheduler.add(group, group.isIdle ? Infinity : 0));
   }
 
+  followedBy(follower: GuestFollower): void {
+    this.#follower = follower;
+  }
+
   stop(nowNs: number): void {
+    this.#follower?.guestStopped(nowNs);
     for (const group of this.groups) group.stop(nowNs);
   }
 
   resume(nowNs: number): void {
+    this.#follower?.guestResumed(nowNs);
     this.groups.forEach((group, i) => {
       group.resume(nowNs);
       if (!group.isIdle) this.#scheduler.wake(this.#ids[i]!, nowNs);

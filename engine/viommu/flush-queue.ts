@@ -37,7 +37,7 @@ export class FlushQueue {
   #waiting = 0;
 
   constructor(shape: FlushQueueShape, allocator: IovaAllocator, cpus: number) {
-    invariant((shape.entries & (shape.entries - 1)) === 0, 'a flush queue has a power of two of entries');
+    invariant(shape.entries >= 2, 'a flush queue has room for an entry: one stays open');
     this.shape = shape;
     this.#allocator = allocator;
     this.#queues = shape.perCpu ? cpus : 1;
@@ -63,7 +63,7 @@ export class FlushQueue {
   fullFor(cpu: number): boolean {
     const queue = this.shape.perCpu ? cpu : 0;
     this.#freeRing(queue, cpu);
-    return ((this.#tails[queue]! + 1) & (this.shape.entries - 1)) === this.#heads[queue];
+    return this.#after(this.#tails[queue]!) === this.#heads[queue];
   }
 
   /** The caller has flushed the domain's IOTLB; `cpu`'s ring is freed at once, the others when they are next used. */
@@ -75,14 +75,13 @@ export class FlushQueue {
   /** Queues an IOVA whose PTEs were cleared at `nowNs`; starts the timer if it is off. */
   add(nowNs: number, cpu: number, iovaPage: number, pages: number): void {
     const queue = this.shape.perCpu ? cpu : 0;
-    const mask = this.shape.entries - 1;
     const tail = this.#tails[queue]!;
-    invariant(((tail + 1) & mask) !== this.#heads[queue], 'a flush queue that is full is flushed first');
+    invariant(this.#after(tail) !== this.#heads[queue], 'a flush queue that is full is flushed first');
     const at = queue * this.shape.entries + tail;
     this.#iovas[at] = iovaPage;
     this.#pages[at] = pages;
     this.#stamps[at] = this.#flushes;
-    this.#tails[queue] = (tail + 1) & mask;
+    this.#tails[queue] = this.#after(tail);
     this.#waiting++;
     if (this.#timerNs === Infinity) this.#timerNs = nowNs + this.shape.timeoutNs;
   }
@@ -96,15 +95,18 @@ export class FlushQueue {
 
   /** Frees go into the magazines of the CPU that does the freeing. */
   #freeRing(queue: number, cpu: number): void {
-    const mask = this.shape.entries - 1;
     const base = queue * this.shape.entries;
     let head = this.#heads[queue]!;
     const tail = this.#tails[queue]!;
     while (head !== tail && this.#stamps[base + head]! < this.#flushes) {
       this.#allocator.free(cpu, this.#iovas[base + head]!, this.#pages[base + head]!);
-      head = (head + 1) & mask;
+      head = this.#after(head);
       this.#waiting--;
     }
     this.#heads[queue] = head;
+  }
+
+  #after(index: number): number {
+    return index + 1 === this.shape.entries ? 0 : index + 1;
   }
 }
