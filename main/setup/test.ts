@@ -2,7 +2,7 @@
 //
 // The static checks (format, lint, types, dependency rule) count as one test each; the suites count test by test. Nothing
 // stops at the first failure: one run tells everything that is wrong. Arguments select suites by path, as vitest does.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -96,12 +96,23 @@ async function cruise(args: readonly string[], cwd: string): Promise<string> {
   });
 }
 
-async function runSuites(filters: readonly string[]): Promise<SuiteResult> {
+/** Every commit explores afresh, and yet can be repeated. */
+function seedOfCommit(): number {
+  const { stdout, status } = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8' });
+  return status === 0 ? Number.parseInt(stdout.slice(0, 7), 16) : 1;
+}
+
+async function runSuites(filters: readonly string[], seed: string): Promise<SuiteResult> {
   const folder = mkdtempSync(join(tmpdir(), 'brownout-test-'));
   const file = join(folder, 'result.json');
   try {
     const reporters = ['--reporter=dot', '--reporter=./main/setup/vitestReporter.ts'];
-    const { code } = await runTool('vitest', ['run', ...reporters, ...filters], { BROWNOUT_TEST_RESULT: file }, true);
+    const { code } = await runTool(
+      'vitest',
+      ['run', ...reporters, ...filters],
+      { BROWNOUT_TEST_RESULT: file, BROWNOUT_TEST_SEED: seed },
+      true,
+    );
     let result: SuiteResult;
     try {
       result = JSON.parse(readFileSync(file, 'utf8')) as SuiteResult;
@@ -140,7 +151,9 @@ for (const check of checks) {
     console.log(`FAILED  ${check.name} (${seconds(from)})\n${error instanceof Error ? error.message : String(error)}`);
   }
 }
-const suites = await runSuites(process.argv.slice(2));
+const seed = process.env['BROWNOUT_TEST_SEED'] ?? String(seedOfCommit());
+console.log(`property tests begin with BROWNOUT_TEST_SEED=${seed}`);
+const suites = await runSuites(process.argv.slice(2), seed);
 passed += suites.passed;
 failed += suites.failed;
 problems.push(...suites.problems);
