@@ -1,0 +1,183 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { DirtyBitmap } from '../../../engine/core/bitmap.ts';
+import { Oracle } from '../../../engine/migration/oracle.ts';
+import { MigrationBench, MS } from './fixture.ts';
+
+const PAGES = 3000;
+/** Writes that collide with each other, with chunk borders of bitmaps and with the scan. */
+const writes = fc.array(
+  fc.record({
+    at: fc.integer({ min: 0, max: 400 }),
+    first: fc.oneof({ weight: 3, arbitrary: fc.nat(40) }, { weight: 1, arbitrary: fc.nat(PAGES - 70) }),
+    count: fc.integer({ min: 1, max: 64 }),
+  }),
+  { maxLength: 60 },
+);
+
+function benchWith(list: readonly { at: number; first: number; count: number }[], config: object): MigrationBench {
+  const bench = new MigrationBench({ pages: PAGES, config, costs: { page_send: 20_000, sync_fixed: 50_000 } });
+  const due = [...list].sort((a, b) => a.at - b.at);
+  bench.every(1 * MS, (nowNs) => {
+    while (due.length > 0 && due[0]!.at * MS <= nowNs) {
+      const { first, count } = due.shift()!;
+      bench.write(first, count);
+    }
+  });
+  return bench;
+}
+
+const configs = fc.record({
+  maxBandwidth: fc.constantFrom(0, 40_000_000, 200_000_000),
+  downtimeLimitNs: fc.constantFrom(1 * MS, 20 * MS, 300 * MS),
+  multifdChannels: fc.constantFrom(0, 2),
+  zeroPageDetection: fc.constantFrom('none' as const, 'legacy' as const, 'multifd' as const),
+});
+
+describe('whatever the guest writes', () => {
+  it('no page is lost, and what was sent adds up', () => {
+    fc.assert(
+      fc.property(writes, configs, (list, config) => {
+        const bench = benchWith(list, config);
+        bench.finish();
+        const { thread } = bench;
+        const verdict = bench.oracle.judge();
+        expect(thread.end).toBe('completed');
+        expect(verdict.lost).toBe(0);
+        expect(verdict.sent).toBe(thread.counters.pages);
+        expect(verdict.sent - verdict.resent).toBe(PAGES);
+        expect(thread.counters.pages).toBe(PAGES + thread.ram.newlyDirtyTotal);
+        expect(verdict.needless).toBeLessThanOrEqual(verdict.resent);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('a tracker that forgets one page loses exactly that page', () => {
+    fc.assert(
+      fc.property(writes, fc.nat(PAGES - 1), (list, forgotten) => {
+        const bench = benchWith(list, {});
+        const { tracker } = bench;
+        let last = -1;
+        const write = bench.write.bind(bench);
+        bench.write = (first, count = 1) => {
+          write(first, count);
+          if (bench.thread.status === 'active' && forgotten >= first && forgotten < first + count) {
+            last = bench.scheduler.nowNs;
+            tracker.dirty.clear(forgotten);
+          }
+        };
+        bench.finish();
+        const lost = bench.oracle.judge().lost;
+        expect(lost).toBeLessThanOrEqual(1);
+        if (last < 0) expect(lost).toBe(0);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('cancelled at any event, the source runs and a second migration loses nothing', () => {
+    fc.assert(
+      fc.property(writes, configs, fc.integer({ min: 1, max: 400 }), (list, config, events) => {
+        const bench = benchWith(list, config);
+        for (let i = 0; i < events && bench.ended < 0; i++) bench.scheduler.advance(1, 3600e9);
+        const completed = bench.ended >= 0;
+        if (!completed) {
+          bench.thread.cancel();
+          bench.scheduler.wake(bench.threadId, bench.scheduler.nowNs);
+          bench.finish();
+        }
+        if (bench.thread.end === 'completed') return;
+        expect(bench.running).toBe(true);
+        expect(['cancelled']).toContain(bench.thread.end);
+        bench.migrateAgain();
+        bench.finish();
+        expect(bench.thread.end).toBe('completed');
+        expect(bench.oracle.judge().lost).toBe(0);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('the oracle', () => {
+  const pages = 200;
+  const ops = fc.array(
+    fc.record({
+      kind: fc.constantFrom('write0' as const, 'write1' as const, 'send' as const, 'drop' as const),
+      first: fc.nat(150),
+      count: fc.integer({ min: 1, max: 40 }),
+    }),
+    { maxLength: 60 },
+  );
+
+  it('judges like a plain map from page to writers', () => {
+    fc.assert(
+      fc.property(ops, (list) => {
+        const oracle = new Oracle(pages);
+        const bitmaps: DirtyBitmap[] = [oracle.writer('a'), oracle.writer('b')];
+        oracle.begin();
+        const writers = Array.from({ length: pages }, () => new Set<number>());
+        const sentBefore = new Array<boolean>(pages).fill(false);
+        let sent = 0;
+        let resent = 0;
+        let needless = 0;
+        for (const { kind, first, count } of list) {
+          if (kind === 'send') {
+            oracle.sent(first, count);
+            for (let page = first; page < first + count; page++) {
+              sent++;
+              if (sentBefore[page]!) {
+                resent++;
+                if (writers[page]!.size === 0) needless++;
+              }
+              sentBefore[page] = true;
+              writers[page]!.clear();
+            }
+          } else if (kind === 'drop') {
+            oracle.dropped(0, 'nic0', 'unmapped without reading', first, count);
+          } else {
+            const writer = kind === 'write0' ? 0 : 1;
+            bitmaps[writer]!.setRange(first, count);
+            for (let page = first; page < first + count; page++) writers[page]!.add(writer);
+          }
+        }
+        const lost = writers.filter((set, page) => set.size > 0 || !sentBefore[page]!).length;
+        const verdict = oracle.judge();
+        expect({ ...verdict, losses: [] }).toEqual({ sent, resent, needless, lost, losses: [] });
+        expect(verdict.losses.reduce((sum, loss) => sum + loss.pages, 0)).toBe(lost);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('names writers, cause and event of a lost page, and forgets a drop once the page is sent', () => {
+    const oracle = new Oracle(100);
+    const nic = oracle.writer('nic0');
+    oracle.begin();
+    oracle.sent(0, 100);
+    nic.setRange(10, 5);
+    oracle.dropped(5, 'nic0', 'unmapped without reading the Dirty bit', 10, 5);
+    oracle.emitDrops(10, () => 42);
+    oracle.sent(12, 1);
+    nic.set(12);
+    const { lost, losses } = oracle.judge();
+    expect(lost).toBe(5);
+    const unmapped = losses.find((loss) => loss.cause.startsWith('unmapped'))!;
+    expect(unmapped).toMatchObject({ eventIndex: 42, writers: ['nic0'], pages: 4 });
+    expect(unmapped.runs).toEqual([
+      [10, 2],
+      [13, 2],
+    ]);
+    expect(losses.find((loss) => loss !== unmapped)).toMatchObject({ eventIndex: -1, pages: 1 });
+  });
+
+  it('a page that was never sent is lost, and one that left the guest is not', () => {
+    const oracle = new Oracle(10);
+    oracle.begin();
+    oracle.sent(0, 8);
+    oracle.forget(9, 1);
+    expect(oracle.judge()).toMatchObject({ lost: 1 });
+    expect(oracle.judge().losses[0]!.cause).toBe('never sent');
+  });
+});
