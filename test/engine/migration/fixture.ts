@@ -2,7 +2,7 @@
 
 import { DirtyBitmap } from '../../../engine/core/bitmap.ts';
 import { costsWith, type CostName } from '../../../engine/core/costs.ts';
-import { ok } from '../../../engine/core/errno.ts';
+import { ok, type Outcome } from '../../../engine/core/errno.ts';
 import type { DirtyTracker, EngineEvent, HarvestReport, MigratableDevice } from '../../../engine/core/ports.ts';
 import { Scheduler, type ActorId } from '../../../engine/core/scheduler.ts';
 import { MIGRATION_DEFAULTS, type MigrationConfig } from '../../../engine/migration/config.ts';
@@ -22,7 +22,7 @@ export class PlainTracker implements DirtyTracker {
     this.dirty = new DirtyBitmap(pages);
   }
 
-  start() {
+  start(): Outcome<number> {
     this.dirty.reset();
     return ok(0);
   }

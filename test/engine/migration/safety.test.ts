@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { DirtyBitmap } from '../../../engine/core/bitmap.ts';
+import type { DirtyBitmap } from '../../../engine/core/bitmap.ts';
 import { Oracle } from '../../../engine/migration/oracle.ts';
 import { MigrationBench, MS } from './fixture.ts';
 
@@ -60,7 +60,7 @@ describe('whatever the guest writes', () => {
         const { tracker } = bench;
         let last = -1;
         const write = bench.write.bind(bench);
-        bench.write = (first, count = 1) => {
+        bench.write = (first, count) => {
           write(first, count);
           if (bench.thread.status === 'active' && forgotten >= first && forgotten < first + count) {
             last = bench.scheduler.nowNs;
