@@ -62,7 +62,7 @@ describe('whatever the guest writes', () => {
         const write = bench.write.bind(bench);
         bench.write = (first, count) => {
           write(first, count);
-          if (bench.thread.status === 'active' && forgotten >= first && forgotten < first + count) {
+          if (bench.thread.status === 'active' && forgotten >= first && forgotten < first + (count ?? 1)) {
             last = bench.scheduler.nowNs;
             tracker.dirty.clear(forgotten);
           }
