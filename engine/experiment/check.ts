@@ -55,7 +55,7 @@ export function checkUnique(
     else {
       report({
         path,
-        message: `the name '${name}' is already taken by a ${taken}`,
+        message: `the name '${name}' is already taken by ${/^[aeiou]/.test(taken) ? 'an' : 'a'} ${taken}`,
         hint: 'Series and events are told apart by these names: give each its own.',
       });
     }

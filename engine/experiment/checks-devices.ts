@@ -73,13 +73,6 @@ const state: Check = {
           hint: `Set precopy: true, or remove '${key}'.`,
         });
       }
-      if (migration.precopy && migration.initial > migration.state) {
-        report({
-          path: [...path, given([...path, 'initial']) ? 'initial' : 'state'],
-          message: `initial data of ${spellSize(migration.initial)} exceed the whole state of ${spellSize(migration.state)}`,
-          hint: 'initial_bytes are a part of the state.',
-        });
-      }
     });
     const without = devices.findIndex(({ migration }) => !migration.p2p);
     if (devices.length > 1 && without >= 0) {

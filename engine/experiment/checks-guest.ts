@@ -75,6 +75,7 @@ const names: Check = {
   needs: ['guest', 'devices'],
   run: ({ guest, devices }, context) => {
     checkUnique(context, [
+      { path: [], name: 'background', what: 'group of the lab itself, the pages that every guest writes' },
       ...guest.workloads.map(({ name }, i) => ({
         path: ['guest', 'workloads', i, 'name'],
         name,

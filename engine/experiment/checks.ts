@@ -19,13 +19,13 @@ const CHECKS: readonly Check[] = [
   ...migrationChecks,
   ...changeChecks,
   ...labChecks,
-  ...notYetChecks,
 ];
 
 export function runChecks(
   parsed: Partial<ParsedExperiment>,
   input: Readonly<Record<string, unknown>>,
   report: (finding: Finding) => void,
+  unsupported: 'refuse' | 'accept',
 ): void {
   const context: CheckContext = {
     report,
@@ -38,7 +38,8 @@ export function runChecks(
       return true;
     },
   };
-  for (const { needs, run } of CHECKS) {
+  const checks = unsupported === 'refuse' ? [...CHECKS, ...notYetChecks] : CHECKS;
+  for (const { needs, run } of checks) {
     if (needs.every((name) => name in parsed)) run(parsed as ParsedExperiment, context);
   }
 }

@@ -12,11 +12,20 @@ export interface FieldInfo {
   readonly description: string;
   /** Where the default or the rule comes from. */
   readonly source?: string;
+  /** Written out even as a default when a neighbour is: the neighbours mean nothing without it. */
+  readonly governs?: boolean;
 }
 
+export const GOVERNS_KEYWORD = 'x-governs';
+
 /** Attaches the documentation of a field. Goes outermost: zod's metadata belongs to one schema object. */
-export function field<Schema extends z.ZodType>(schema: Schema, { title, description, source }: FieldInfo): Schema {
-  return schema.meta({ title, description, ...(source === undefined ? {} : { 'x-source': source }) });
+export function field<Schema extends z.ZodType>(schema: Schema, info: FieldInfo): Schema {
+  const { title, description, source, governs = false } = info;
+  return schema.meta({
+    ...{ title, description },
+    ...(source === undefined ? {} : { 'x-source': source }),
+    ...(governs ? { [GOVERNS_KEYWORD]: true } : {}),
+  });
 }
 
 /** A name that paths, series identifiers and messages can carry: letters, digits, `_`, `-`, at most 32 of them. */

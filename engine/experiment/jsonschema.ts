@@ -12,14 +12,13 @@ export type JsonSchema = z.core.JSONSchema.BaseSchema;
 
 const NUMBER = '\\d+(\\.\\d+)?';
 const SIZE_UNIT = '([kMGTP]|[KMGTP]i)?B';
+const RATE_UNIT = '([kMGTP]|[KMGTP]i)?(B|bit)/s|pages?/s';
 const PATTERNS: Readonly<Record<Exclude<QuantityKind, 'number'>, { unit: string; pattern: string }>> = {
   size: { unit: 'B, KiB, MiB, GiB, TiB', pattern: `^${NUMBER} ?(${SIZE_UNIT}|pages?)$` },
   pages: { unit: 'pages, or a size', pattern: `^${NUMBER} ?(${SIZE_UNIT}|pages?)$` },
   duration: { unit: 'ns, us, ms, s, min, h', pattern: `^${NUMBER} ?(ns|us|µs|μs|ms|s|min|h)$` },
-  rate: {
-    unit: 'bit/s, B/s with a prefix, or pages/s',
-    pattern: `^(full|${NUMBER} ?(([kMGTP]|[KMGTP]i)?(B|bit)/s|pages?/s))$`,
-  },
+  rate: { unit: 'bit/s or B/s with a prefix', pattern: `^${NUMBER} ?(${RATE_UNIT})$` },
+  'page-rate': { unit: 'pages/s, or bit/s or B/s with a prefix', pattern: `^(full|${NUMBER} ?(${RATE_UNIT}))$` },
   share: { unit: '%', pattern: `^${NUMBER} ?%$` },
   percent: { unit: '%', pattern: `^\\d+ ?%$` },
   cost: { unit: 'ns, us, ms, s', pattern: `^${NUMBER} ?(ns|us|µs|ms|s)$` },

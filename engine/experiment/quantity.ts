@@ -21,7 +21,8 @@ import {
 } from '../core/units.ts';
 
 /** How the JSON Schema describes a quantity: an extra keyword that jsonschema.ts turns into a pattern. */
-export type QuantityKind = 'size' | 'duration' | 'rate' | 'pages' | 'share' | 'percent' | 'cost' | 'number';
+export type QuantityKind =
+  'size' | 'duration' | 'rate' | 'page-rate' | 'pages' | 'share' | 'percent' | 'cost' | 'number';
 
 export interface Bounds {
   /** Smallest and largest allowed value in the base unit, both inclusive. */
@@ -50,24 +51,24 @@ const BYTE_RATE: Kind = {
     const rate = parseRate(text);
     return 'bytesPerSecond' in rate ? rate.bytesPerSecond : rate.pagesPerSecond * PAGE_SIZE;
   },
-  show: (value) => `${spellSize(value)}/s`,
+  show: (value) => (Number.isInteger(value) ? `${spellSize(value)}/s` : `${digits(value)}B/s`),
 };
 const PAGE_RATE: Kind = {
-  kind: 'rate',
+  kind: 'page-rate',
   noun: 'a rate',
   read: (text) => {
     if (text.trim() === 'full') return Infinity;
     const rate = parseRate(text);
     return 'pagesPerSecond' in rate ? rate.pagesPerSecond : rate.bytesPerSecond / PAGE_SIZE;
   },
-  show: (value) => `${value} pages/s`,
+  show: (value) => (value === Infinity ? 'full' : `${digits(value)} pages/s`),
 };
 const PAGES: Kind = { ...SIZE, kind: 'pages', noun: 'a number of pages or a size' };
 const SHARE: Kind = {
   kind: 'share',
   noun: 'a share',
   read: (text) => parsePercentage(text, 1_000_000),
-  show: (value) => formatPercentage(value, 6),
+  show: (value) => formatPercentage(value, 12),
 };
 const PERCENT: Kind = {
   kind: 'percent',
@@ -75,6 +76,29 @@ const PERCENT: Kind = {
   read: (text) => Number(formatPercentage(parsePercentage(text, 1_000_000), 9).slice(0, -1)),
   show: (value) => `${value}%`,
 };
+
+const KINDS: Readonly<Partial<Record<QuantityKind, Kind>>> = {
+  ...{ size: SIZE, pages: PAGES, duration: DURATION, share: SHARE, percent: PERCENT },
+  ...{ rate: BYTE_RATE, 'page-rate': PAGE_RATE },
+};
+
+/** A value in its base unit as text that reads back to the same value. */
+export function spellQuantity(kind: QuantityKind, value: number): string | number {
+  if (kind === 'number') return value;
+  if (kind === 'cost') return `${digits(value)}ns`;
+  return KINDS[kind]!.show(value);
+}
+
+/** The base-unit value of a text that is known to be right, such as a default. */
+export function readQuantity(kind: QuantityKind, written: string | number): number {
+  return typeof written === 'number' ? written : KINDS[kind]!.read(written);
+}
+
+/** Decimal digits without an exponent; the units' parser knows none. */
+function digits(value: number): string {
+  const text = String(value);
+  return text.includes('e') ? value.toFixed(20) : text;
+}
 
 /** Exact, also in minutes and hours where they are whole: `24h`, `90s`, `300ms`. */
 export function spellTime(ns: number): string {
@@ -133,7 +157,12 @@ function quantity(kind: Kind, bounds: Bounds): z.ZodType<number, string | number
       }
       return checkBounds(kind, bounds, read, value, problem);
     })
-    .meta({ [QUANTITY_KEYWORD]: kind.kind });
+    .meta({
+      [QUANTITY_KEYWORD]: kind.kind,
+      examples: [bounds.example],
+      ...(bounds.min === undefined ? {} : { 'x-min': kind.show(bounds.min) }),
+      ...(bounds.max === undefined ? {} : { 'x-max': kind.show(bounds.max) }),
+    });
 }
 
 function checkBounds(
@@ -195,7 +224,7 @@ export function costValue(cost: Cost): z.ZodType<number, string | number> {
       if (read >= cost.min && read <= cost.max) return read;
       return problem(`${value} is outside the range of this cost, ${cost.min} to ${cost.max} ${cost.unit}`);
     })
-    .meta({ [QUANTITY_KEYWORD]: timed ? 'cost' : 'number' });
+    .meta({ [QUANTITY_KEYWORD]: timed ? 'cost' : 'number', examples: [timed ? example : cost.value] });
 }
 
 /** A found value in a message: text in quotes, collections by their kind. */

@@ -79,17 +79,19 @@ const migration = (defaults: MigrationDefaults) =>
         }),
         state: field(size({ min: 0, max: 256 * GIB, example: '2MiB' }).prefault(defaults.state), {
           title: 'state',
-          description: 'Bytes of device state read in STOP_COPY: sent while the guest is stopped.',
+          description:
+            'Bytes read in STOP_COPY, while the guest is stopped, on top of what is left of the pre-copy data.',
           source: MODEL,
         }),
         initial: field(size({ min: 0, max: 256 * GIB, example: '64MiB' }).prefault(defaults.initial), {
           title: 'initial data',
-          description: 'initial_bytes: pre-copy data that should arrive before the switchover.',
+          description: 'initial_bytes: data read in pre-copy, which should have arrived before the switchover.',
           source: 'VFIO_MIG_GET_PRECOPY_INFO',
         }),
         dirty_rate: field(byteRate({ min: 0, max: RATE_MAX, example: '1MiB/s' }).prefault(defaults.dirty_rate), {
           title: 'state dirtied',
-          description: 'How fast pre-copied device state becomes stale again (dirty_bytes).',
+          description:
+            'How fast pre-copied data becomes stale again (dirty_bytes), at most as much as the initial data.',
           source: 'VFIO_MIG_GET_PRECOPY_INFO',
         }),
         read_rate: field(byteRate({ min: 1, max: RATE_MAX, example: '1GiB/s' }).prefault('1GiB/s'), {

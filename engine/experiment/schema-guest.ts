@@ -92,13 +92,13 @@ const burst = field(
 
 /** The patterns that a phase can have too. */
 const simple = {
-  idle: z.strictObject({ pattern: z.literal('idle') }),
-  sequential: z.strictObject({ pattern: z.literal('sequential'), ...common }),
-  uniform: z.strictObject({ pattern: z.literal('uniform'), ...common }),
-  hotcold: z.strictObject({ pattern: z.literal('hotcold'), ...common, hot }),
-  zipf: z.strictObject({ pattern: z.literal('zipf'), ...common, skew }),
-  window: z.strictObject({ pattern: z.literal('window'), ...common, window }),
-  burst: z.strictObject({ pattern: z.literal('burst'), ...common, burst }),
+  idle: { pattern: z.literal('idle') },
+  sequential: { pattern: z.literal('sequential'), ...common },
+  uniform: { pattern: z.literal('uniform'), ...common },
+  hotcold: { pattern: z.literal('hotcold'), ...common, hot },
+  zipf: { pattern: z.literal('zipf'), ...common, skew },
+  window: { pattern: z.literal('window'), ...common, window },
+  burst: { pattern: z.literal('burst'), ...common, burst },
 };
 
 const phaseLength = {
@@ -108,13 +108,13 @@ const phaseLength = {
   }),
 };
 const phase = z.discriminatedUnion('pattern', [
-  simple.idle.extend(phaseLength),
-  simple.sequential.extend(phaseLength),
-  simple.uniform.extend(phaseLength),
-  simple.hotcold.extend(phaseLength),
-  simple.zipf.extend(phaseLength),
-  simple.window.extend(phaseLength),
-  simple.burst.extend(phaseLength),
+  z.strictObject({ ...phaseLength, ...simple.idle }),
+  z.strictObject({ ...phaseLength, ...simple.sequential }),
+  z.strictObject({ ...phaseLength, ...simple.uniform }),
+  z.strictObject({ ...phaseLength, ...simple.hotcold }),
+  z.strictObject({ ...phaseLength, ...simple.zipf }),
+  z.strictObject({ ...phaseLength, ...simple.window }),
+  z.strictObject({ ...phaseLength, ...simple.burst }),
 ]);
 
 const group = {
@@ -139,14 +139,14 @@ const phases = field(z.array(phase).min(1, { error: 'a phased workload needs at 
 });
 
 const workload = z.discriminatedUnion('pattern', [
-  simple.idle.extend(group),
-  simple.sequential.extend(group),
-  simple.uniform.extend(group),
-  simple.hotcold.extend(group),
-  simple.zipf.extend(group),
-  simple.window.extend(group),
-  simple.burst.extend(group),
-  z.strictObject({ pattern: z.literal('phases'), ...group, phases }),
+  z.strictObject({ ...group, ...simple.idle }),
+  z.strictObject({ ...group, ...simple.sequential }),
+  z.strictObject({ ...group, ...simple.uniform }),
+  z.strictObject({ ...group, ...simple.hotcold }),
+  z.strictObject({ ...group, ...simple.zipf }),
+  z.strictObject({ ...group, ...simple.window }),
+  z.strictObject({ ...group, ...simple.burst }),
+  z.strictObject({ ...group, pattern: z.literal('phases'), phases }),
 ]);
 
 const dimm = z.strictObject({

@@ -85,6 +85,7 @@ const type1 = z.strictObject({
 export const iommuSchema = z.strictObject({
   api: field(z.enum(['iommufd', 'type1']).prefault('iommufd'), {
     title: 'kernel interface',
+    governs: true,
     description: 'The front door that the VMM uses: iommufd or the VFIO type1 container.',
     source: 'the lab',
   }),
@@ -174,6 +175,7 @@ const flushQueue = z.strictObject({
 export const viommuSchema = z.strictObject({
   mode: field(z.enum(['none', 'shadow', 'explicit', 'nested']).prefault('none'), {
     title: 'mode',
+    governs: true,
     description: 'No vIOMMU; shadowing (VT-d caching mode); explicit requests (virtio-iommu); nested stages.',
     source: 'QEMU hw/i386/intel_iommu.c, hw/virtio/virtio-iommu.c',
   }),
@@ -211,6 +213,7 @@ export const viommuSchema = z.strictObject({
 export const trackingSchema = z.strictObject({
   vcpus: field(z.enum(['dirty-log', 'dirty-log-legacy', 'dirty-ring']).prefault('dirty-log'), {
     title: 'vCPU tracker',
+    governs: true,
     description: 'KVM’s dirty log with manual protect and clear, the legacy log that clears on get, or the ring.',
     source: 'Documentation/virt/kvm/api.rst',
   }),

@@ -5,7 +5,7 @@
 // aliases are bounded before anything is built: a few lines of aliases of aliases would expand to gigabytes.
 // Refused besides syntax errors: several documents, tags, merge keys, duplicate keys, keys that are not text.
 
-import { Composer, Lexer, LineCounter, Parser, isAlias, isMap, isPair, isScalar, isSeq } from 'yaml';
+import { Composer, Lexer, Parser, isAlias, isMap, isPair, isScalar, isSeq } from 'yaml';
 import type { CST, Node, ParsedNode, YAMLError, Document } from 'yaml';
 import { invariant } from '../core/invariant.ts';
 import { MAX_DEPTH, MAX_FILE_BYTES, MAX_NODES, MAX_PROBLEMS } from './limits.ts';
@@ -56,9 +56,9 @@ export class ExperimentSource {
   readonly fileName: string;
   readonly document: Document.Parsed;
   readonly value: unknown;
-  readonly #lines: LineCounter;
+  readonly #lines: readonly number[];
 
-  constructor(text: string, fileName: string, document: Document.Parsed, lines: LineCounter, value: unknown) {
+  constructor(text: string, fileName: string, document: Document.Parsed, lines: readonly number[], value: unknown) {
     this.text = text;
     this.fileName = fileName;
     this.document = document;
@@ -82,24 +82,21 @@ export type ReadResult =
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
 /** Reads text into values. `findings` are problems inside the values that do not keep the rest from being checked. */
-export function readSource(text: string, fileName: string): ReadResult {
-  const whole = (message: string, hint: string, offset = 0, lines?: LineCounter): ReadResult => {
-    const { line, column } = lines ? positionAt(lines, offset) : { line: 1, column: 1 };
+export function readSource(raw: string, fileName: string): ReadResult {
+  const text = raw.startsWith('\uFEFF') ? raw.slice(1) : raw;
+  const whole = (message: string, hint: string, offset = 0, lines: readonly number[] = [0]): ReadResult => {
+    const { line, column } = positionAt(lines, offset);
     return { ok: false, problems: [{ file: fileName, line, column, path: '', message, hint }] };
   };
   const bytes = utf8Bytes(text);
   if (bytes > MAX_FILE_BYTES) {
     return whole(`the file has ${bytes} bytes, at most ${MAX_FILE_BYTES} (1 MiB) are read`, 'Is this an experiment?');
   }
-  const lines = new LineCounter();
+  const lines = lineStarts(text);
   const hint = 'An experiment needs 8 levels.';
   const open = flowTooDeep(text);
-  // The positions of lines are known once the text was parsed; up to here a piece of it is enough.
-  if (open !== undefined) {
-    Array.from(new Parser(lines.addNewLine).parse(text.slice(0, open)));
-    return whole(`groups and lists are nested deeper than ${MAX_DEPTH}`, hint, open, lines);
-  }
-  const tokens = [...new Parser(lines.addNewLine).parse(text)];
+  if (open !== undefined) return whole(`groups and lists are nested deeper than ${MAX_DEPTH}`, hint, open, lines);
+  const tokens = [...new Parser().parse(text)];
   const bounds = measure(tokens);
   if (bounds.deepAt !== undefined) {
     return whole(`groups and lists are nested deeper than ${MAX_DEPTH}`, hint, bounds.deepAt, lines);
@@ -215,9 +212,21 @@ class Converter {
   }
 }
 
-function positionAt(lines: LineCounter, offset: number): Position {
-  const { line, col } = lines.linePos(offset);
-  return { offset, line: Math.max(1, line), column: Math.max(1, col) };
+/** Offsets at which lines begin. (The parser's own counter misses line feeds inside tokens that are in error.) */
+function lineStarts(text: string): number[] {
+  const starts = [0];
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
+  return starts;
+}
+
+function positionAt(starts: readonly number[], offset: number): Position {
+  let [low, high] = [0, starts.length - 1];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (starts[middle]! <= offset) low = middle;
+    else high = middle - 1;
+  }
+  return { offset, line: low + 1, column: offset - starts[low]! + 1 };
 }
 
 /** Where a path's value (or key) begins in the text; aliases lead to what they stand for only as far as needed. */
