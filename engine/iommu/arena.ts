@@ -24,11 +24,14 @@ const MAX_SLOTS = 0x400000;
 
 export class TableArena {
   readonly slotsPerTable: number;
+  readonly entriesPerTable: number;
   words: Int32Array;
   shadow: Int32Array;
   summary: Uint16Array;
   /** The entry that points to the table the slot belongs to; -1 for a root or a table not yet installed. */
   parent: Int32Array;
+  /** Of a table's first slot: entries in it and in all tables below it, which is what a walk over all of it looks at. */
+  walked: Uint32Array;
   /** Tables in use, and their greatest number so far. */
   tables = 0;
   tablesPeak = 0;
@@ -41,11 +44,13 @@ export class TableArena {
 
   constructor(slotsPerTable: number, tablesHint: number) {
     this.slotsPerTable = slotsPerTable;
+    this.entriesPerTable = slotsPerTable * ENTRIES_PER_SLOT;
     this.capacity = Math.min(MAX_SLOTS, Math.max(8, Math.ceil(tablesHint)) * slotsPerTable);
     this.words = new Int32Array(this.capacity * ENTRIES_PER_SLOT * 2);
     this.shadow = new Int32Array(this.capacity * (ENTRIES_PER_SLOT / 32));
     this.summary = new Uint16Array(this.capacity);
     this.parent = new Int32Array(this.capacity).fill(-1);
+    this.walked = new Uint32Array(this.capacity);
   }
 
   /** Bytes of tables in use. */
@@ -66,6 +71,7 @@ export class TableArena {
       slot = this.used;
       this.used += this.slotsPerTable;
     }
+    this.walked[slot] = this.entriesPerTable;
     this.tables++;
     if (this.tables > this.tablesPeak) this.tablesPeak = this.tables;
     return slot;
@@ -73,6 +79,7 @@ export class TableArena {
 
   /** Gives a table back. Its words are cleared, so that the next owner finds it empty. */
   free(slot: number): void {
+    this.countBelow(this.parent[slot]!, -this.walked[slot]!);
     const last = slot + this.slotsPerTable;
     this.words.fill(0, slot * ENTRIES_PER_SLOT * 2, last * ENTRIES_PER_SLOT * 2);
     this.shadow.fill(0, slot * 16, last * 16);
@@ -82,7 +89,7 @@ export class TableArena {
     this.tables--;
   }
 
-  /** Says which entry points to a table, and carries dirt that it already holds upwards (invariant 3). */
+  /** Says which entry points to a table not pointed to before, and carries dirt that it already holds upwards (invariant 3). */
   link(slot: number, parentEntry: number): void {
     let dirty = 0;
     for (let s = slot; s < slot + this.slotsPerTable; s++) {
@@ -90,6 +97,17 @@ export class TableArena {
       dirty |= this.summary[s]!;
     }
     if (dirty !== 0 && parentEntry >= 0) markDirty(this, parentEntry);
+    this.countBelow(parentEntry, this.walked[slot]!);
+  }
+
+  /** The first slot of the table that an entry is in. */
+  tableOf(entry: number): number {
+    const slot = entry >>> SLOT_SHIFT;
+    return slot - (slot % this.slotsPerTable);
+  }
+
+  private countBelow(parentEntry: number, entries: number): void {
+    for (let e = parentEntry; e >= 0; e = this.parent[this.tableOf(e)]!) this.walked[this.tableOf(e)]! += entries;
   }
 
   private grow(): boolean {
@@ -99,11 +117,12 @@ export class TableArena {
     this.shadow = copied(this.shadow, new Int32Array(this.capacity * 16));
     this.summary = copied(this.summary, new Uint16Array(this.capacity));
     this.parent = copied(this.parent, new Int32Array(this.capacity).fill(-1));
+    this.walked = copied(this.walked, new Uint32Array(this.capacity));
     return true;
   }
 }
 
-function copied<T extends Int32Array | Uint16Array>(from: T, to: T): T {
+function copied<T extends Int32Array | Uint16Array | Uint32Array>(from: T, to: T): T {
   to.set(from);
   return to;
 }

@@ -10,7 +10,8 @@ import { READ, WRITE } from './formats/format.ts';
 import { canBeDirty, isReadable, isWritable } from './entry.ts';
 import { CACHED_DIRTY, CACHED_HELD, NOBODY, PRESENCE_MASK, PRESENCE_SHIFT } from './iotlb.ts';
 import type { Iotlb } from './iotlb.ts';
-import { findAhead, isPlain, loadAhead, touchBatch, touchOne } from './batch.ts';
+import { findAhead, isPlain, touchBatch, touchOne } from './batch.ts';
+import { loadAhead } from './loadahead.ts';
 
 /** Accesses runs of pages in order: run i is [firsts[i], firsts[i] + counts[i]). */
 export function touchRuns(

@@ -16,13 +16,13 @@ export function isAligned(n: number, log2: number): boolean {
   return n / power === Math.floor(n / power);
 }
 
-/** Log2 of the leaf for the next piece of a mapping, or -1 if no allowed size fits. `sizes` ascends, in log2 granules. */
+/** Log2 of the leaf for the next piece of a mapping, the smallest if no larger one fits. `sizes` ascends, in log2 granules. */
 export function bestLeaf(sizes: readonly number[], first: number, pa: number, count: number): number {
-  for (let i = sizes.length - 1; i >= 0; i--) {
+  for (let i = sizes.length - 1; i > 0; i--) {
     const log2 = sizes[i]!;
     if (POWER_OF_TWO[log2]! <= count && isAligned(first, log2) && isAligned(pa, log2)) return log2;
   }
-  return -1;
+  return sizes[0]!;
 }
 
 /** How many granules to map with leaves of `log2` before a larger leaf could be used. */

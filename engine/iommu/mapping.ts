@@ -9,7 +9,7 @@ import type { TableState } from './tablestate.ts';
 import { indexAt } from './walking.ts';
 import { freeTable } from './unmapping.ts';
 
-export type MapFailure = 'EADDRINUSE' | 'EEXIST' | 'EINVAL' | 'ENOMEM' | 'ENXIO' | 'ERANGE';
+export type MapFailure = 'EADDRINUSE' | 'EEXIST' | 'EINVAL' | 'ENOMEM' | 'ERANGE';
 
 /** Maps `count` granules with leaves of 2^log2 granules; all of `first`, `pa` and `count` are multiples of it. */
 export function mapLeaves(

@@ -12,13 +12,13 @@
 import { resetCost } from './cost.ts';
 import * as entry from './entry.ts';
 import { READ, WRITE } from './formats/format.ts';
-import { POWER_OF_TWO, bestLeaf, leafRun } from './leafchoice.ts';
+import { POWER_OF_TWO, bestLeaf, isAligned, leafRun } from './leafchoice.ts';
 import { mapLeaves } from './mapping.ts';
 import type { MapFailure } from './mapping.ts';
 import type { DirtyRuns } from './runs.ts';
 import { TableState } from './tablestate.ts';
 import { unmapRange } from './unmapping.ts';
-import { harvestDense } from './harvest.ts';
+import { harvest } from './harvest.ts';
 import type { HarvestOptions } from './harvest.ts';
 import { findEntry, isAboveTop, leafIsDirty } from './walking.ts';
 
@@ -55,18 +55,20 @@ export class PageTable extends TableState {
 
   /**
    * Maps [first, first + count) to physical granules from `pa`, with the largest leaves that fit. `access`: READ, WRITE or
-   * both. On failure nothing stays mapped (iommu_map() unmaps what it had done); tables made on the way stay.
+   * both. IOVA, PA and length are multiples of the smallest leaf. On failure nothing stays mapped (iommu_map() unmaps what it had done); tables made on the way stay.
    */
   map(first: number, pa: number, count: number, access: number): MapFailure | undefined {
     resetCost(this.cost);
     if (count <= 0 || (access & ~(READ | WRITE)) !== 0 || access === 0) return 'EINVAL';
+    const smallest = this.leafSizes[0]!;
+    if (!isAligned(first, smallest) || !isAligned(pa, smallest) || !isAligned(count, smallest)) return 'EINVAL';
     if (!this.inRange(first, count)) return 'ERANGE';
     const mappedBefore = this.mapped;
     let done = 0;
     while (done < count) {
       const log2 = bestLeaf(this.leafSizes, first + done, pa + done, count - done);
-      const run = log2 < 0 ? 0 : leafRun(this.leafSizes, log2, first + done, pa + done, count - done);
-      const failure = log2 < 0 ? 'ENXIO' : mapLeaves(this, first + done, pa + done, run, log2, access);
+      const run = leafRun(this.leafSizes, log2, first + done, pa + done, count - done);
+      const failure = mapLeaves(this, first + done, pa + done, run, log2, access);
       if (failure !== undefined) {
         // Leaves ascend from `first`, so what this call mapped is exactly the first so many granules.
         const undo = this.mapped - mappedBefore;
@@ -96,7 +98,7 @@ export class PageTable extends TableState {
   readDirty(first: number, count: number, options: HarvestOptions, runs: DirtyRuns): void {
     resetCost(this.cost);
     if (count <= 0 || !this.inRange(first, count) || isAboveTop(this, first)) return;
-    harvestDense(this, first, first + count - 1, options, runs);
+    harvest(this, first, first + count - 1, options, runs);
   }
 
   /** The leaf that translates a granule, or undefined. */

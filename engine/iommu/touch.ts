@@ -1,5 +1,6 @@
 // Device accesses in batches: single pages here, runs of adjacent pages in bursts.ts. Both do what `touchOne` does page by page.
-import { findAhead, isPlain, loadAhead, touchBatch, touchOne } from './batch.ts';
+import { findAhead, isPlain, touchBatch, touchOne } from './batch.ts';
+import { loadAhead } from './loadahead.ts';
 import { BATCH, resetTouch } from './dmaport.ts';
 import type { DmaPort, TouchResult } from './dmaport.ts';
 

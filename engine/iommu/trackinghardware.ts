@@ -10,8 +10,6 @@ export interface TrackingHardware {
   readonly toggleFlushesDomain: boolean;
   /** Writes are recorded even while tracking is off. */
   readonly recordsWhileOff: boolean;
-  /** A hole inside the range of a read: passed over, or the walk ends with EINVAL (io-pgtable-arm's visitor). */
-  readonly holeEndsRead: boolean;
 }
 
 const AMD: TrackingHardware = {
@@ -19,7 +17,6 @@ const AMD: TrackingHardware = {
   control: 'HAD of the device table entry',
   toggleFlushesDomain: true,
   recordsWhileOff: false,
-  holeEndsRead: false,
 };
 
 const VTD: TrackingHardware = {
@@ -27,7 +24,6 @@ const VTD: TrackingHardware = {
   control: 'SSADE of the PASID table entry',
   toggleFlushesDomain: true,
   recordsWhileOff: false,
-  holeEndsRead: false,
 };
 
 const SMMU: TrackingHardware = {
@@ -35,7 +31,6 @@ const SMMU: TrackingHardware = {
   control: 'HA and HD of the context descriptor, set when the domain is made',
   toggleFlushesDomain: false,
   recordsWhileOff: true,
-  holeEndsRead: true,
 };
 
 /** First-stage tables: hardware always updates A and D; Linux does not offer them for tracking. */
@@ -44,7 +39,6 @@ const FIRST_STAGE: TrackingHardware = {
   control: 'nothing: A and D are always updated',
   toggleFlushesDomain: true,
   recordsWhileOff: true,
-  holeEndsRead: false,
 };
 
 export function trackingHardwareOf(format: FormatName): TrackingHardware {

@@ -123,8 +123,7 @@ export class VmmContainer {
       const { table } = this.domains[i]!.domain;
       const failure = table.map(iovaPage / scale, (HOST_BASE_PAGE + ramPage) / scale, pages / scale, access);
       entries += table.cost.entries;
-      if (failure !== undefined)
-        return refuse(failure === 'ENXIO' ? 'EINVAL' : failure, `map of iova page ${iovaPage}`);
+      if (failure !== undefined) return refuse(failure, `map of iova page ${iovaPage}`);
     }
     this.counters.maps++;
     this.counters.entries += entries;
