@@ -13,7 +13,7 @@
 import type { DropSink } from '../core/ports.ts';
 import { RandomStream } from '../core/random.ts';
 import type { DmaPort } from '../iommu/dmaport.ts';
-import { touchRuns } from '../iommu/touch.ts';
+import { touchOne } from '../iommu/touch.ts';
 import type { GuestDma } from '../viommu/guest-dma.ts';
 import type { TrafficConfig } from './config.ts';
 import type { DeviceLog } from './device-log.ts';
@@ -72,8 +72,6 @@ export class OperationTraffic implements Traffic {
   #atNs = 0;
   #stopped = false;
   #started = false;
-  readonly #first = new Float64Array(1);
-  readonly #count = new Float64Array(1);
 
   constructor(options: OperationTrafficOptions) {
     const { config } = options;
@@ -223,15 +221,9 @@ export class OperationTraffic implements Traffic {
   #touch(nowNs: number, iovaPage: number, ramPage: number, pages: number): void {
     const { log, writes, drop } = this.#options;
     const { counters } = this;
-    this.#first[0] = this.#dma.hostPage(iovaPage);
-    this.#count[0] = pages;
-    const result = touchRuns(this.#port, this.#first, this.#count, 1, writes);
-    counters.iotlbHits += result.hits + result.atcHits;
-    counters.iotlbMisses += result.misses;
-    counters.faults += result.faults;
+    const faults = this.#access(this.#dma.hostPage(iovaPage), pages, writes);
     if (!writes) return;
-    counters.pagesWritten += pages - result.faults;
-    counters.pagesNewlyWritten += result.newlyWritten;
+    counters.pagesWritten += pages - faults;
     if (log === null || log.write(iovaPage, pages)) return;
     counters.unloggedPages += pages;
     drop.dropped(nowNs, this.name, OUTSIDE_LOG, ramPage, pages);
@@ -246,12 +238,24 @@ export class OperationTraffic implements Traffic {
       counters.faults++;
       return;
     }
-    this.#first[0] = page;
-    this.#count[0] = 1;
-    const result = touchRuns(this.#port, this.#first, this.#count, 1, true);
-    counters.faults += result.faults;
-    counters.pagesWritten += 1 - result.faults;
-    counters.pagesNewlyWritten += result.newlyWritten;
-    counters.lateWritesLanded += 1 - result.faults;
+    const faults = this.#access(page, 1, true);
+    counters.pagesWritten += 1 - faults;
+    counters.lateWritesLanded += 1 - faults;
+  }
+
+  /** Accesses [page, page + pages) and counts; returns the pages that faulted. A batch does not pay for so few. */
+  #access(page: number, pages: number, write: boolean): number {
+    const { counters } = this;
+    const { result } = this.#port;
+    const iotlb = this.#port.domain.iotlb.counters;
+    const { hits, misses } = iotlb;
+    const { faults, newlyWritten, atcHits } = result;
+    for (let p = page; p < page + pages; p++) touchOne(this.#port, p, write);
+    const faulted = result.faults - faults;
+    counters.iotlbHits += iotlb.hits - hits + (result.atcHits - atcHits);
+    counters.iotlbMisses += iotlb.misses - misses;
+    counters.faults += faulted;
+    counters.pagesNewlyWritten += result.newlyWritten - newlyWritten;
+    return faulted;
   }
 }

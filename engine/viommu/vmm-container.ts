@@ -28,6 +28,7 @@ import type { Domain } from '../iommu/domain.ts';
 import { READ, WRITE } from '../iommu/formats/format.ts';
 import { DirtyRuns } from '../iommu/runs.ts';
 import type { GuestMappings } from './guest-mappings.ts';
+import { NOT_TAKEN, TAKEN_DIRTY, mapSingle, takeSingle } from '../iommu/singleleaf.ts';
 import type { InFlight } from './in-flight.ts';
 import { NOTHING_IN_FLIGHT } from './in-flight.ts';
 import type { UnmapPolicy } from './unmap-policy.ts';
@@ -96,6 +97,10 @@ export class VmmContainer {
   readonly #costs: Costs;
   readonly #drop: DropSink;
   readonly #pagesPerGranule: number;
+  /** The one domain, where single pages can go the short way: page-sized granules, Dirty in memory. */
+  readonly #onlyDomain: Domain | null;
+  readonly #mapped: Outcome<number>;
+  readonly #unmapNsMax: number;
   readonly #runs = new DirtyRuns();
   /** Granules already reported by the unmap under way, per page offset; for unmaps of one call only. */
   readonly #seen = new DirtyRuns();
@@ -110,6 +115,12 @@ export class VmmContainer {
     this.#costs = options.costs;
     this.#drop = options.drop;
     const shift = options.domains[0]?.domain.table.format.granuleShift ?? 12;
+    const [only] = options.domains;
+    const plain = options.domains.length === 1 && shift === 12 && only !== undefined && !only.domain.iotlb.held;
+    this.#onlyDomain = plain && (only.tracked || options.tracker !== 'iommu') ? only.domain : null;
+    const { iommu_map, iommu_unmap, iotlb_flush, dirty_ioctl, pte_walk } = options.costs;
+    this.#mapped = ok(iommu_map);
+    this.#unmapNsMax = dirty_ioctl + pte_walk + iommu_unmap + iotlb_flush;
     invariant(shift >= 12, 'guest memory is mapped in granules of at least a page');
     this.#pagesPerGranule = 1 << (shift - 12);
   }
@@ -118,6 +129,14 @@ export class VmmContainer {
   map(iovaPage: number, ramPage: number, pages: number, readonly: boolean): Outcome<number> {
     const scale = this.#pagesPerGranule;
     const access = readonly ? READ : READ | WRITE;
+    if (pages === 1 && this.#onlyDomain !== null) {
+      const { table } = this.#onlyDomain;
+      if (mapSingle(table, iovaPage, HOST_BASE_PAGE + ramPage, access)) {
+        this.counters.maps++;
+        this.counters.entries += table.cost.entries;
+        return this.#mapped;
+      }
+    }
     let entries = 0;
     for (let i = 0; i < this.domains.length; i++) {
       const { table } = this.domains[i]!.domain;
@@ -144,6 +163,15 @@ export class VmmContainer {
     entry: UnmapEntry = 'translated',
   ): number {
     this.counters.unmaps += pieces;
+    if (
+      pages === 1 &&
+      this.#onlyDomain !== null &&
+      entry === 'translated' &&
+      this.inFlight.dueNs > nowNs + this.#unmapNsMax
+    ) {
+      const durationNs = this.#unmapSingle(nowNs, this.#onlyDomain, iovaPage, ramPage);
+      if (durationNs >= 0) return durationNs;
+    }
     if (!this.logging || this.tracker === 'none') return this.#plainUnmap(nowNs, iovaPage, pages, pieces);
     if (this.tracker === 'iommu') return this.#unmapTaking(nowNs, iovaPage, ramPage, pages, pieces, entry);
     let durationNs = this.#plainUnmap(nowNs, iovaPage, pages, pieces);
@@ -201,6 +229,34 @@ export class VmmContainer {
     this.counters.queries += queries;
     const { dirty_ioctl, iommu_unmap, iotlb_flush } = this.#costs;
     return queries * dirty_ioctl + mappings.count * iommu_unmap + iotlb_flush;
+  }
+
+  /**
+   * Unmap of one page with nothing in flight: its steps in one. Same outcome as the general way, to which it leaves what it
+   * cannot do (-1).
+   */
+  #unmapSingle(nowNs: number, domain: Domain, iovaPage: number, ramPage: number): number {
+    const logging = this.logging && this.tracker !== 'none';
+    if (logging && this.tracker === 'device') return -1;
+    const taken = takeSingle(domain.table, iovaPage);
+    if (taken === NOT_TAKEN) return -1;
+    this.counters.entries += domain.table.cost.entries;
+    this.counters.flushes++;
+    domain.iotlb.invalidatePage(domain.id, iovaPage);
+    const { iommu_unmap, iotlb_flush, dirty_ioctl, pte_walk } = this.#costs;
+    if (!logging) return iommu_unmap + iotlb_flush;
+    if (this.tracker !== 'iommu') {
+      this.#find(ramPage, 1);
+      return iommu_unmap + iotlb_flush;
+    }
+    const { readFirst, readRemoved } = this.#policy;
+    if (taken === TAKEN_DIRTY) {
+      if (readFirst !== 'none' || readRemoved) this.#find(ramPage, 1);
+      else this.#drop.dropped(nowNs + iommu_unmap, this.name, NOT_READ, ramPage, 1);
+    }
+    if (readFirst === 'none') return iommu_unmap + iotlb_flush;
+    this.counters.queries++;
+    return dirty_ioctl + pte_walk + iommu_unmap + iotlb_flush;
   }
 
   /** Nobody asks for dirt. */
