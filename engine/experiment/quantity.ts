@@ -224,7 +224,12 @@ export function costValue(cost: Cost): z.ZodType<number, string | number> {
       if (read >= cost.min && read <= cost.max) return read;
       return problem(`${value} is outside the range of this cost, ${cost.min} to ${cost.max} ${cost.unit}`);
     })
-    .meta({ [QUANTITY_KEYWORD]: timed ? 'cost' : 'number', examples: [timed ? example : cost.value] });
+    .meta({
+      [QUANTITY_KEYWORD]: timed ? 'cost' : 'number',
+      examples: [timed ? example : cost.value],
+      'x-min': `${cost.min} ${cost.unit}`,
+      'x-max': `${cost.max} ${cost.unit}`,
+    });
 }
 
 /** A found value in a message: text in quotes, collections by their kind. */

@@ -13,13 +13,16 @@ import { costValue, describe, duration, size } from './quantity.ts';
 
 const THE_LAB = 'the lab';
 
+const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
 const cost = (name: CostName): z.ZodOptional<z.ZodType<number, string | number>> => {
   const { what, source, value, unit } = COSTS[name];
-  return field(costValue(COSTS[name]).optional(), {
-    title: what,
-    description: `Overrides the default of ${value} ${unit}.`,
+  const documented = field(costValue(COSTS[name]).optional(), {
+    title: name,
+    description: `${sentence(what)}.`,
     source,
   });
+  return documented.meta({ ...documented.meta(), 'x-default': `${value} ${unit}` });
 };
 export const costsSchema = z.strictObject(
   Object.fromEntries(COST_NAMES.map((name) => [name, cost(name)])) as Record<
