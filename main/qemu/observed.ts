@@ -189,6 +189,8 @@ export interface Ending {
   readonly last: Figures;
   readonly lastCounting: Figures;
   readonly throttleMaxPercent: Known;
+  /** Byte figures were printed rounded: differences of them mean nothing. */
+  readonly roundedBytes?: boolean;
   readonly downtimeParts?: readonly DowntimePart[];
   readonly lostPages?: Known;
   readonly losses?: Summary['losses'];
@@ -200,13 +202,14 @@ export function summaryOf(ending: Ending): Summary {
   const { last, lastCounting: counted, outcome } = ending;
   const downtimeNs = outcome === 'completed' ? last.downtimeNs : null;
   const pages = pagesSent(counted);
-  const everSent = counted.ramBytes === null ? null : counted.ramBytes / (counted.pageBytes ?? PAGE_SIZE);
+  const exact = ending.roundedBytes !== true;
+  const everSent = counted.ramBytes === null || !exact ? null : counted.ramBytes / (counted.pageBytes ?? PAGE_SIZE);
   // QEMU does not count what was sent again; a finished pre-copy has sent every page once.
   const resent = outcome === 'completed' && pages !== null && everSent !== null ? pages - everSent : null;
   const mainChannelOnly = (counted.multifdBytes ?? 0) === 0;
   const zeroBytes = counted.zeroPages !== null && mainChannelOnly ? counted.zeroPages * ZERO_PAGE_BYTES : null;
   const payload = sum(counted.normalBytes, zeroBytes);
-  const protocol = counted.sentBytes !== null && payload !== null ? counted.sentBytes - payload : null;
+  const protocol = exact && counted.sentBytes !== null && payload !== null ? counted.sentBytes - payload : null;
   return {
     outcome,
     reason: ending.reason,
