@@ -87,6 +87,7 @@ export function vcpuConfigs(experiment: Experiment, costs: Costs): VcpuGroupConf
     phases: phasesOf(workload),
     catchUpNs: workload.catch_up,
     pageWriteNs: costs.vcpu_page_write,
+    throttleWakeNs: costs.throttle_wake,
     seed,
   }));
   if (costs.background_pages > 0) {
@@ -97,6 +98,7 @@ export function vcpuConfigs(experiment: Experiment, costs: Costs): VcpuGroupConf
       phases: [{ pattern: { kind: 'sequential', region }, writesPerSecond: BACKGROUND_RATE, forNs: Infinity }],
       catchUpNs: 0,
       pageWriteNs: costs.vcpu_page_write,
+    throttleWakeNs: costs.throttle_wake,
       seed,
     });
   }

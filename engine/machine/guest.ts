@@ -46,6 +46,11 @@ export class Guest {
     for (const group of this.groups) group.setThrottle(nowNs, percent);
   }
 
+  /** Time until the last throttled vCPU wakes; 0 if all are awake. */
+  asleepNs(nowNs: number): number {
+    return this.groups.reduce((longest, group) => Math.max(longest, group.asleepNs(nowNs)), 0);
+  }
+
   /** vCPU time lost to tracking, locks and throttling so far. */
   get stallNs(): number {
     return this.groups.reduce((sum, group) => sum + group.stallNs + group.throttledNs, 0);

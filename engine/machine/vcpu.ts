@@ -29,6 +29,7 @@ export interface VcpuGroupConfig {
   readonly phases: readonly PhaseConfig[];
   readonly catchUpNs: number;
   readonly pageWriteNs: number;
+  readonly throttleWakeNs: number;
   readonly seed: number;
 }
 
@@ -44,18 +45,40 @@ interface Phase {
   readonly endNs: number;
 }
 
-/** Time in [fromNs, toNs] during which a vCPU throttled since `sinceNs` runs: it sleeps first, then runs a timeslice. */
-export function throttledRunNs(fromNs: number, toNs: number, sinceNs: number, percent: number): number {
-  if (percent <= 0) return toNs - fromNs;
-  const sleepNs = (THROTTLE_TIMESLICE_NS * percent) / (100 - percent);
-  const cycleNs = sleepNs + THROTTLE_TIMESLICE_NS;
+/** How vCPUs are throttled: since when, by how many percent, and how long they take to wake up. */
+export interface Throttle {
+  readonly sinceNs: number;
+  readonly percent: number;
+  readonly wakeNs: number;
+}
+
+/**
+ * The timer fires every timeslice / (1 - p) and each time the vCPU first sleeps p of that; what it takes to wake up is
+ * lost from the timeslice in which it runs.
+ */
+function throttleCycle(throttle: Throttle): { readonly cycleNs: number; readonly sleepNs: number } {
+  const cycleNs = (THROTTLE_TIMESLICE_NS * 100) / (100 - throttle.percent);
+  return { cycleNs, sleepNs: Math.min(cycleNs, cycleNs - THROTTLE_TIMESLICE_NS + throttle.wakeNs) };
+}
+
+/** Time in [fromNs, toNs] during which a throttled vCPU runs. */
+export function throttledRunNs(fromNs: number, toNs: number, throttle: Throttle): number {
+  if (throttle.percent <= 0) return toNs - fromNs;
+  const { cycleNs, sleepNs } = throttleCycle(throttle);
   const runUntil = (atNs: number): number => {
-    const elapsed = Math.max(0, atNs - sinceNs);
+    const elapsed = Math.max(0, atNs - throttle.sinceNs);
     const cycles = Math.floor(elapsed / cycleNs);
-    return cycles * THROTTLE_TIMESLICE_NS + Math.max(0, elapsed - cycles * cycleNs - sleepNs);
+    return cycles * (cycleNs - sleepNs) + Math.max(0, elapsed - cycles * cycleNs - sleepNs);
   };
-  const before = Math.max(0, Math.min(toNs, sinceNs) - fromNs);
+  const before = Math.max(0, Math.min(toNs, throttle.sinceNs) - fromNs);
   return before + runUntil(toNs) - runUntil(fromNs);
+}
+
+/** How much longer a throttled vCPU sleeps; 0 while it runs. */
+export function throttledSleepNs(atNs: number, throttle: Throttle): number {
+  if (throttle.percent <= 0 || atNs < throttle.sinceNs) return 0;
+  const { cycleNs, sleepNs } = throttleCycle(throttle);
+  return Math.max(0, sleepNs - ((atNs - throttle.sinceNs) % cycleNs));
 }
 
 export class VcpuGroup implements Actor {
@@ -69,8 +92,7 @@ export class VcpuGroup implements Actor {
   #owed = 0;
   /** vCPU time lost that is still to be taken from coming ticks. */
   #debtNs = 0;
-  #throttlePercent = 0;
-  #throttleSinceNs = 0;
+  #throttle: Throttle;
   #stopped = false;
   /** Page writes made. */
   writes = 0;
@@ -88,6 +110,7 @@ export class VcpuGroup implements Actor {
     this.vcpus = config.vcpus;
     this.#config = config;
     this.#target = target;
+    this.#throttle = { sinceNs: 0, percent: 0, wakeNs: config.throttleWakeNs };
     const random = new RandomStream(config.seed, `vcpu ${config.name}`);
     let startNs = 0;
     this.#phases = config.phases.map((phase) => {
@@ -110,12 +133,17 @@ export class VcpuGroup implements Actor {
   }
 
   get throttlePercent(): number {
-    return this.#throttlePercent;
+    return this.#throttle.percent;
+  }
+
+  /** Time until a throttled vCPU wakes; 0 if it is awake. */
+  asleepNs(nowNs: number): number {
+    return throttledSleepNs(nowNs, this.#throttle);
   }
 
   setThrottle(nowNs: number, percent: number): void {
-    if (this.#throttlePercent === 0) this.#throttleSinceNs = nowNs;
-    this.#throttlePercent = percent;
+    const sinceNs = this.#throttle.percent === 0 ? nowNs : this.#throttle.sinceNs;
+    this.#throttle = { ...this.#throttle, sinceNs, percent };
   }
 
   /** All vCPUs of the group lose `ns` of time each. */
@@ -147,7 +175,7 @@ export class VcpuGroup implements Actor {
 
   #tick(fromNs: number, toNs: number): void {
     const elapsedNs = toNs - fromNs;
-    const runNs = throttledRunNs(fromNs, toNs, this.#throttleSinceNs, this.#throttlePercent);
+    const runNs = throttledRunNs(fromNs, toNs, this.#throttle);
     this.throttledNs += (elapsedNs - runNs) * this.vcpus;
     let budgetNs = runNs * this.vcpus;
     const paid = Math.min(budgetNs, this.#debtNs);

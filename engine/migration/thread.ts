@@ -44,6 +44,8 @@ export interface GuestControl {
   /** All vCPUs lose this much time. */
   stall(ns: number): void;
   setThrottle(nowNs: number, percent: number): void;
+  /** Time until every throttled vCPU is awake. */
+  asleepNs(nowNs: number): number;
 }
 
 export interface MigrationParts {
@@ -265,13 +267,15 @@ export class MigrationThread implements Actor, BlackoutHost {
   #sync(nowNs: number, lastStage: boolean): number {
     const report = this.ram.sync(nowNs, lastStage);
     const { costs } = this.config;
-    const ns = Math.round(costs.sync_fixed + report.durationNs);
+    // TCG clears dirty bits in each vCPU's own thread: a sync waits until a throttled one wakes (KVM's does not).
+    const waitNs = lastStage ? 0 : costs.sync_waits_vcpu * this.#parts.guest.asleepNs(nowNs);
+    const ns = Math.round(costs.sync_fixed + report.durationNs + waitNs);
     const endNs = nowNs + ns;
     this.#lastSyncNs = endNs;
     this.harvestNs += ns;
     this.entriesTouched += report.entriesTouched;
     this.iotlbFlushes += report.iotlbFlushes;
-    if (!lastStage) this.#parts.guest.stall(ns * costs.bql_stall + report.lockHeldNs * costs.lock_stall);
+    if (!lastStage) this.#parts.guest.stall((ns - waitNs) * costs.bql_stall + report.lockHeldNs * costs.lock_stall);
     this.#syncEvent(nowNs, ns, report.newlyDirty, report.pages, lastStage);
     const period = this.#period.atSync(endNs, this.ram.dirtyPagesPeriod, this.counters.transferred);
     if (period !== null) {
