@@ -109,7 +109,7 @@ export const labShape = {
     source: THE_LAB,
   }),
   qemu: field(qemuSchema.prefault({}), { title: 'QEMU backend', description: 'Settings of `backend: qemu`.' }),
-  host: field(z.enum(HOST_NAMES as unknown as ['default']).prefault('default'), {
+  host: field(z.enum(HOST_NAMES).prefault('default'), {
     title: 'host profile',
     description: 'Named set of constants of a real host.',
     source: THE_LAB,

@@ -8,4 +8,5 @@ export const COMMANDS: Readonly<Record<string, Load>> = {
   list: () => import('./list.ts'),
   show: () => import('./show.ts'),
   schema: () => import('./schema.ts'),
+  validate: () => import('./validate.ts'),
 };

@@ -35,6 +35,7 @@ function group(pattern: PatternConfig, more: Partial<VcpuGroupConfig> & { rate?:
     phases: [{ pattern, writesPerSecond: rate, forNs: Infinity }],
     catchUpNs: 20 * MS,
     pageWriteNs: 100,
+    throttleWakeNs: 0,
     seed: 1,
     ...rest,
   };

@@ -109,6 +109,7 @@ export class MigrationBench {
       resume: () => (this.running = true),
       stall: () => undefined,
       setThrottle: (_nowNs, percent) => this.throttles.push(percent),
+      asleepNs: () => 0,
     };
     this.#start = () =>
       new MigrationThread({

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { throttledRunNs } from '../../../engine/machine/vcpu.ts';
+import { throttledRunNs, throttledSleepNs } from '../../../engine/machine/vcpu.ts';
 import { AUTO_CONVERGE_DEFAULTS } from '../../../engine/migration/config.ts';
 import { DirtyPeriod, nextThrottlePercent } from '../../../engine/migration/throttle.ts';
 import { MigrationBench, MS } from './fixture.ts';
@@ -35,9 +35,18 @@ describe('auto-converge', () => {
     [99, 990],
   ])('at %d % sleeps %d ms for 10 ms of running', (percent, sleepMs) => {
     const cycleMs = sleepMs + 10;
-    const ran = throttledRunNs(0, 100 * cycleMs * MS, 0, percent) / MS;
+    const throttle = { sinceNs: 0, percent, wakeNs: 0 };
+    const ran = throttledRunNs(0, 100 * cycleMs * MS, throttle) / MS;
     expect(ran / 100).toBeCloseTo(10, 0);
-    expect(throttledRunNs(0, Math.floor(sleepMs) * MS, 0, percent)).toBe(0);
+    expect(throttledRunNs(0, Math.floor(sleepMs) * MS, throttle)).toBe(0);
+  });
+
+  it('what a vCPU needs to wake up is taken from the timeslice in which it runs, not from the sleep', () => {
+    const throttle = { sinceNs: 0, percent: 50, wakeNs: 1 * MS };
+    expect(throttledRunNs(0, 20 * MS, throttle)).toBe(9 * MS);
+    expect(throttledSleepNs(0, throttle)).toBe(11 * MS);
+    expect(throttledSleepNs(11 * MS, throttle)).toBe(0);
+    expect(throttledSleepNs(20 * MS, throttle)).toBe(11 * MS);
   });
 
   it('needs two periods of more than 1 s that dirtied too much, not necessarily one after the other', () => {

@@ -1,0 +1,92 @@
+// A host profile from a few idle migrations: constants of a host and its QEMU that no configuration tells.
+//
+// Only guests that write nothing are taken, so that nothing about dirtying is fitted. What each constant is taken from:
+//   setup               set-up until complete
+//   rate_slack          how much longer than 100 ms the rate windows of capped runs are
+//   zero_page           runs over zero memory: time while running over zero pages sent
+//   page_send           runs not held by max-bandwidth: time while running over pages sent
+//   page_send_stopped   runs with over 2 MB left at the stop: downtime beyond the floor over pages left
+//   device_state_other  downtime of runs with under 2 MB left: the floor
+//   resume              stop to resume beyond the downtime
+// Each is the median over runs. A constant that no run tells keeps its default.
+
+import type { CostName } from '../../engine/core/costs.ts';
+import { COSTS } from '../../engine/core/costs.ts';
+import type { Measured, Repeat, RepeatDetail } from './measured.ts';
+import { median } from './statistics.ts';
+
+const PAGE_BYTES = 4096;
+const WINDOW_MS = 100;
+/** Less than this left at the stop tells the floor, more tells the speed. */
+const FEW_BYTES = 2e6;
+/** A window this much longer than 100 ms was held up by something else. */
+const WINDOW_TOLERANCE_MS = 5;
+
+interface Run {
+  readonly config: Measured['config'];
+  readonly repeat: Repeat & { readonly totalMs: number; readonly downtimeMs: number };
+  readonly detail: RepeatDetail;
+}
+
+/** Whether max-bandwidth, not the host, set the pace: it took about as long as the limit asks for. */
+const isCapped = ({ config, repeat }: Run): boolean => {
+  const runningMs = repeat.totalMs - repeat.downtimeMs;
+  const atLeastMs = (repeat.bytes / config.max_bandwidth_bytes_per_s) * 1000;
+  return config.max_bandwidth_bytes_per_s > 0 && runningMs < 1.2 * atLeastMs;
+};
+
+export function calibrate(idle: readonly Measured[]): Partial<Record<CostName, number>> {
+  const runs: Run[] = [];
+  for (const { config, repeats, details, name } of idle) {
+    if (config.pattern !== 'idle') throw new Error(`${name}: calibration takes idle guests only`);
+    repeats.forEach((repeat, i) => {
+      const { totalMs, downtimeMs } = repeat;
+      const detail = details[i];
+      if (totalMs === null || downtimeMs === null || detail === undefined) return;
+      runs.push({ config, repeat: { ...repeat, totalMs, downtimeMs }, detail });
+    });
+  }
+  const profile: Partial<Record<CostName, number>> = {};
+  const set = (name: CostName, values: readonly number[], digits = 0): void => {
+    const finite = values.filter((value) => Number.isFinite(value) && value >= 0);
+    if (finite.length > 0) profile[name] = Math.round(median(finite) * 10 ** digits) / 10 ** digits;
+  };
+
+  set(
+    'setup',
+    runs.map(({ detail }) => (detail.setupMs ?? NaN) * 1e6),
+  );
+  set('rate_slack', runs.filter(isCapped).flatMap(windowSlackNs));
+  set('zero_page', runs.filter(({ detail }) => detail.zeroPages > 9 * detail.normalPages).map(perPageNs));
+  const uncapped = runs.filter((run) => !isCapped(run) && run.detail.normalPages > 9 * run.detail.zeroPages);
+  set('page_send', uncapped.map(perPageNs));
+  const floorMs = runs.filter(({ detail }) => (detail.stoppedBytes ?? Infinity) < FEW_BYTES);
+  const floor = floorMs.length === 0 ? 0 : median(floorMs.map(({ repeat }) => repeat.downtimeMs));
+  const others = COSTS.vm_stop.value + COSTS.sync_fixed.value + COSTS.send_latency.value;
+  set('device_state_other', floorMs.length === 0 ? [] : [floor * 1e6 - others]);
+  const left = runs.filter(({ detail }) => (detail.stoppedBytes ?? 0) > FEW_BYTES);
+  set(
+    'page_send_stopped',
+    left.map(({ repeat, detail }) => ((repeat.downtimeMs - floor) * 1e6 * PAGE_BYTES) / detail.stoppedBytes!),
+  );
+  set(
+    'resume',
+    runs.map(({ repeat, detail }) => ((detail.stopToResumeMs ?? NaN) - repeat.downtimeMs) * 1e6),
+  );
+  return profile;
+}
+
+/** Time while the guest ran, over the pages sent meanwhile. */
+function perPageNs({ repeat, detail }: Run): number {
+  const stoppedPages = (detail.stoppedBytes ?? 0) / PAGE_BYTES;
+  const pages = detail.normalPages + detail.zeroPages - Math.min(stoppedPages, detail.normalPages);
+  return ((repeat.totalMs - repeat.downtimeMs) * 1e6) / pages;
+}
+
+function windowSlackNs({ detail }: Run): number[] {
+  const ends = detail.windowEndsMs;
+  return ends.flatMap((end, i) => {
+    const slackMs = i === 0 ? NaN : end - ends[i - 1]! - WINDOW_MS;
+    return Math.abs(slackMs) < WINDOW_TOLERANCE_MS ? [slackMs * 1e6] : [];
+  });
+}
