@@ -98,7 +98,7 @@ export function vcpuConfigs(experiment: Experiment, costs: Costs): VcpuGroupConf
       phases: [{ pattern: { kind: 'sequential', region }, writesPerSecond: BACKGROUND_RATE, forNs: Infinity }],
       catchUpNs: 0,
       pageWriteNs: costs.vcpu_page_write,
-    throttleWakeNs: costs.throttle_wake,
+      throttleWakeNs: costs.throttle_wake,
       seed,
     });
   }
