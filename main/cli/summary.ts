@@ -39,8 +39,13 @@ export function verdict({ row, summary }: StoredRun): string[] {
     unknown: `The record ends${after}, before the migration does.`,
   }[outcome];
   const lost = outcome === 'completed' || (pages.lost ?? 0) > 0 ? ` ${lostSentence(pages.lost)}` : '';
-  const reason = summary.reason === '' ? [] : [printable(summary.reason)];
+  const reason = summary.reason === '' ? [] : [sentence(printable(summary.reason))];
   return [first + lost, ...reason];
+}
+
+/** `what was left fitted` → `What was left fitted.` */
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?…]$/u.test(text) ? '' : '.'}`;
 }
 
 function unfinished(row: RunRow): string {
@@ -67,8 +72,11 @@ function figures(summary: Summary): string[] {
   const known = (value: Known, text: (value: number) => string): string => (value === null ? 'unknown' : text(value));
   const some = (parts: readonly (readonly [Known, string, (value: number) => string])[]): string =>
     parts.flatMap(([value, name, text]) => (value === null ? [] : [`${name} ${text(value)}`])).join(', ');
+  const moved = summary.outcome === 'completed' || summary.outcome === 'unknown';
   const lines = [
-    ...labelled('downtime', known(summary.downtimeNs, formatDuration), downtimeParts(summary)),
+    ...(moved || (summary.downtimeNs ?? 0) > 0
+      ? labelled('downtime', known(summary.downtimeNs, formatDuration), downtimeParts(summary))
+      : []),
     ...labelled(
       'total time',
       known(summary.totalNs, formatDuration),
@@ -98,7 +106,8 @@ function figures(summary: Summary): string[] {
         [pages.needless, 'sent needlessly', formatCount],
       ]),
     ),
-    ...labelled('lost', known(pages.lost, lostFigure), ''),
+    // A guest that stays at the source cannot lose a page.
+    ...(moved || (pages.lost ?? 0) > 0 ? labelled('lost', known(pages.lost, lostFigure), '') : []),
     ...summary.losses.slice(0, 5).flatMap(lossLines),
     ...(summary.losses.length > 5
       ? [`${' '.repeat(LABEL)}… and ${plural(summary.losses.length - 5, 'more cause')}`]
@@ -197,7 +206,7 @@ function moments(store: Store, row: RunRow, summary: Summary | null): Mark[] {
 }
 
 /** Four characters or so: `20.0k`. */
-function short(value: number): string {
+export function short(value: number): string {
   if (value < 1000) return String(Math.round(value));
   const units = ['', 'k', 'M', 'G', 'T'];
   let scaled = value;

@@ -4,6 +4,7 @@
 // message with samples or events costs the worker one credit; the host gives it back when it has dealt with the message. So a
 // slow host (a full disk queue, four charts) slows the simulation instead of filling the memory.
 import type { MessagePort } from 'node:worker_threads';
+import type { Simulation as EngineSimulation } from '../../engine/experiment/simulate.ts';
 import type { Experiment } from '../../engine/experiment/schema.ts';
 import type {
   ExpectResult,
@@ -15,14 +16,8 @@ import type {
   Summary,
 } from '../../engine/experiment/result.ts';
 
-/** What the engine gives: see engine/experiment/simulate.ts. */
-export interface Simulation {
-  /** Processes at most so many events; true when the run has ended and `finished` was called. */
-  advance(maxEvents: number): boolean;
-  /** The run ends as cancelled at the next opportunity. */
-  cancel(): void;
-  progress(): Progress;
-}
+/** What a host needs of the engine's simulation. */
+export type Simulation = Pick<EngineSimulation, 'advance' | 'cancel' | 'progress'>;
 export type CreateSimulation = (experiment: Experiment, sink: RunSink) => Simulation;
 
 export interface JobTask {

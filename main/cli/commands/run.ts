@@ -13,7 +13,7 @@ import { WorkerFailure } from '../../workers/failure.ts';
 import { UsageError, type Command } from '../command.ts';
 import { writeRunJson } from '../json.ts';
 import { dbOption, storeFile } from '../storeOption.ts';
-import { formatCount, summaryLines } from '../summary.ts';
+import { formatCount, short, summaryLines } from '../summary.ts';
 import { EXIT, type ExitCode, type Terminal } from '../terminal.ts';
 import { clip, pad, printable } from '../text.ts';
 
@@ -186,12 +186,12 @@ class ProgressBar {
     const share = limitNs > 0 && Number.isFinite(limitNs) ? Math.min(1, simulatedNs / limitNs) : 0;
     const tookMs = performance.now() - this.#startedMs;
     // The migration may end before its limit at any moment: what can be told is how long it takes at most.
-    const eta = share > 0 ? ` ≤ ${formatDuration(Math.ceil((tookMs * (1 - share)) / share / 1000) * 1e9)} left` : '';
-    const filled = Math.round(share * 20);
-    const bar = `${'█'.repeat(filled)}${'░'.repeat(20 - filled)}`;
+    const eta = share > 0 ? `, ≤ ${formatDuration(Math.ceil((tookMs * (1 - share)) / share / 1000) * 1e9)}` : '';
+    const filled = Math.round(share * 16);
+    const bar = `${'█'.repeat(filled)}${'░'.repeat(16 - filled)}`;
     const state = `${printable(phase, 20)}${round > 0 ? `, round ${formatCount(round)}` : ''}`;
-    const left = pagesLeft > 0 ? `  ${formatCount(pagesLeft)} pages left` : '';
-    const line = `${bar} ${pad(state, 22)} ${formatDuration(simulatedNs)} simulated${left} ${eta}`;
+    const left = pagesLeft > 0 && round > 0 ? ` ${short(pagesLeft)} pages to send` : '';
+    const line = `${bar} ${pad(state, 20)} at ${formatDuration(simulatedNs)}${left}${eta}`;
     this.#terminal.progress(clip(line, 79));
   }
 }
