@@ -42,6 +42,9 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
     }
     if (error instanceof StoreError) {
       terminal.say(`brownout: ${printable(error.message)}`);
+      if (first === 'run' && (error.kind === 'unusable' || error.kind === 'full')) {
+        terminal.say('--db FILE keeps runs in another file; --no-save shows the result without keeping it.');
+      }
       return error.kind === 'foreign' || error.kind === 'damaged' || error.kind === 'newer'
         ? EXIT.wrongInput
         : EXIT.failed;

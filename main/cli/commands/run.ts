@@ -5,6 +5,7 @@ import type { Progress } from '../../../engine/experiment/result.ts';
 import type { Experiment } from '../../../engine/experiment/schema.ts';
 import { MAX_FILE_BYTES } from '../../../engine/experiment/limits.ts';
 import { formatDuration } from '../../../engine/core/units.ts';
+import type { QemuError } from '../../qemu/errors.ts';
 import { makeRun, type Producer } from '../../runs/makeRun.ts';
 import { IN_MEMORY } from '../../store/database.ts';
 import { StoreError } from '../../store/errors.ts';
@@ -91,7 +92,8 @@ async function runAndShow(job: Job, store: Store, json: boolean, terminal: Termi
     terminal.progress('');
     terminal.say(interrupted ? 'Cancelled.' : `brownout: ${printable((error as Error).message)}`);
     if (keeps && begun !== undefined) terminal.say(`What was measured until then is kept as run ${begun}.`);
-    return interrupted ? EXIT.interrupted : EXIT.failed;
+    if (interrupted) return EXIT.interrupted;
+    return isQemuError(error) && error.kind === 'consent' ? EXIT.wrongInput : EXIT.failed;
   }
   terminal.progress('');
   if (json) {
@@ -129,7 +131,7 @@ async function producerOf(
 }
 
 /** Of main/qemu, without loading it. */
-function isQemuError(error: unknown): boolean {
+function isQemuError(error: unknown): error is QemuError {
   return error instanceof Error && error.name === 'QemuError';
 }
 

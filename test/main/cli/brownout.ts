@@ -10,36 +10,48 @@ export interface Ended {
 }
 
 export const ROOT = resolve(import.meta.dirname, '..', '..', '..');
-const COMMAND = resolve(ROOT, 'main/cli/brownout.js');
 
 export interface Options {
-  readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
   /** Another Node than the one that runs the tests. */
   readonly node?: string;
-  /** Called when standard error has said something. */
-  readonly onStderr?: (all: string, kill: (signal: NodeJS.Signals) => void) => void;
+  /** Another entry than the command, from the root. */
+  readonly script?: string;
+  /** Ctrl-C, once this says so. */
+  readonly interruptWhen?: () => boolean;
+  /** kill -9 after so many milliseconds. */
+  readonly killAfterMs?: number;
 }
 
 export function brownout(args: readonly string[], options: Options = {}): Promise<Ended> {
-  const child = spawn(options.node ?? process.execPath, [COMMAND, ...args], {
-    cwd: options.cwd ?? ROOT,
+  const script = resolve(ROOT, options.script ?? 'main/cli/brownout.js');
+  const child = spawn(options.node ?? process.execPath, [script, ...args], {
+    cwd: ROOT,
     env: { ...process.env, NO_COLOR: '1', ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   let stdout = '';
   let stderr = '';
-  child.stdout.on('data', (text: Buffer) => (stdout += text.toString()));
-  child.stderr.on('data', (text: Buffer) => {
-    stderr += text.toString();
-    options.onStderr?.(stderr, (signal) => child.kill(signal));
-  });
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  // A command that ends without reading its input is no failure of the test.
   child.stdin.on('error', () => undefined);
   child.stdin.end(options.input ?? '');
+  const { interruptWhen, killAfterMs } = options;
+  const watching =
+    interruptWhen &&
+    setInterval(() => {
+      if (!interruptWhen()) return;
+      clearInterval(watching);
+      child.kill('SIGINT');
+    }, 20);
+  const killing = killAfterMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfterMs);
   return new Promise((done, fail) => {
     child.on('error', fail);
     child.on('close', (code, signal) => {
+      clearInterval(watching);
+      clearTimeout(killing);
       done({ code, signal, stdout, stderr });
     });
   });

@@ -5,6 +5,7 @@ import { aChunk, aRun, aSummary } from './aRun.ts';
 const [file = '', name = '', what = ''] = process.argv.slice(2);
 const store = new Store(file);
 const count = Number(what);
+process.stdout.write('writing\n');
 for (let i = 0; i < (Number.isNaN(count) ? 1 : count); i++) {
   const writer = store.begin(aRun(name));
   writer.samples(aChunk(0, 50));

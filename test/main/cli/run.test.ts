@@ -1,0 +1,213 @@
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import stringWidth from 'string-width';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { parseExperiment } from '../../../engine/experiment/parse.ts';
+import type { Experiment } from '../../../engine/experiment/schema.ts';
+import { createSimulation } from '../../../engine/experiment/simulate.ts';
+import { Store } from '../../../main/store/store.ts';
+import { SimulationPool } from '../../../main/workers/pool.ts';
+import { aFolder } from '../aFolder.ts';
+import { brownout, ROOT } from './brownout.ts';
+import { aLongExperiment, aSmallExperiment } from './experiments.ts';
+
+const aDb = (): string => join(aFolder(), 'runs.db');
+
+function parsed(file: string): Experiment {
+  const result = parseExperiment(readFileSync(file, 'utf8'), { fileName: file });
+  if (!result.ok) throw new Error('the experiment is wrong');
+  return result.experiment;
+}
+
+const silent = { head: () => undefined, samples: () => undefined, event: () => undefined };
+
+function hashHere(experiment: Experiment): string {
+  let hash = '';
+  const simulation = createSimulation(experiment, { ...silent, finished: (_summary, _expect, h) => (hash = h) });
+  while (!simulation.advance(1000));
+  return hash;
+}
+
+async function hashOfCommand(file: string, node?: string): Promise<string> {
+  const { stdout } = await brownout(['run', file, '--no-save', '--json'], node === undefined ? {} : { node });
+  return (JSON.parse(stdout) as { run: { hash: string } }).run.hash;
+}
+
+describe('brownout run', () => {
+  it('runs the experiment, shows what happened in 80 columns, and keeps it', async () => {
+    const db = aDb();
+    const { code, stdout, stderr } = await brownout(['run', aSmallExperiment('expect: {lost: 0}\n'), '--db', db]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^A small guest\n\nCompleted after [\d.]+m?s and \d+ rounds: the guest was down for/);
+    expect(stdout).toContain('No page was');
+    expect(stdout).toMatch(/^db +[ ▁▂▃▄▅▆▇█]+ +[\d.]+k? pages\/s$/m);
+    expect(stdout).toMatch(/^nic0 +[ ▁▂▃▄▅▆▇█]+ +[\d.]+k? pages\/s$/m);
+    for (const line of stdout.split('\n')) expect(stringWidth(line)).toBeLessThanOrEqual(80);
+    expect(stderr).toBe(`\nKept as run 1 in ${db}\n`);
+    const store = new Store(db);
+    expect(store.run(1).row).toMatchObject({
+      status: 'finished',
+      outcome: 'completed',
+      name: 'A small guest',
+      expectMet: 1,
+    });
+    expect(store.run(1).experiment).toContain('name: A small guest\n');
+    store.close();
+    const shown = await brownout(['show', '1', '--db', db]);
+    expect(shown.stdout.startsWith(stdout)).toBe(true);
+  });
+
+  it('says nothing of its progress into a pipe', async () => {
+    const { stdout, stderr } = await brownout(['run', aSmallExperiment(), '--no-save']);
+    expect(stderr).toBe('');
+    expect(stdout).not.toMatch(/\r|█░/);
+  });
+
+  it('--no-save keeps nothing', async () => {
+    const folder = aFolder();
+    const { code } = await brownout(['run', aSmallExperiment(), '--no-save'], {
+      env: { HOME: folder, XDG_DATA_HOME: folder },
+    });
+    expect(code).toBe(0);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it("keeps runs in the user's data folder when no file is named", async () => {
+    const folder = aFolder();
+    const env = { XDG_DATA_HOME: folder, HOME: folder, APPDATA: folder };
+    await brownout(['run', aSmallExperiment()], { env });
+    expect((await brownout(['list'], { env })).stdout).toContain('A small guest');
+  });
+
+  it('ends with 1 when an expectation is not met, and says which', async () => {
+    const file = aSmallExperiment('expect: {downtime: <= 1ns, lost: 0}\n');
+    const { code, stdout } = await brownout(['run', file, '--no-save']);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/downtime .*: NOT met: /);
+  });
+
+  it('ends with 2 on a wrong file, with every mistake at its place, and keeps nothing', async () => {
+    const db = aDb();
+    const file = join(aFolder(), 'bad.yaml');
+    writeFileSync(file, 'name: x\nguest: {memory: 16G, vcpu: 4}\n');
+    const { code, stdout, stderr } = await brownout(['run', file, '--db', db]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(new RegExp(`^${file}:2:\\d+: guest\\.memory: "16G" is not a size: `, 'm'));
+    expect(stderr).toMatch(new RegExp(`^${file}:2:\\d+: guest\\.vcpu: `, 'm'));
+    expect(() => statSync(db)).toThrow();
+  });
+
+  it.each([
+    ['bytes that are no text', Buffer.from([0x6e, 0xff, 0xfe]), 'is not text in UTF-8'],
+    [
+      'more than a file may hold',
+      Buffer.alloc(2 * 1024 * 1024, 0x20),
+      'is too large: 2,097,152 bytes, at most 1,048,576',
+    ],
+  ])('ends with 2 on %s', async (_, bytes, message) => {
+    const file = join(aFolder(), 'bad.yaml');
+    writeFileSync(file, bytes);
+    expect(await brownout(['run', file, '--no-save'])).toMatchObject({
+      code: 2,
+      stderr: `brownout: ${file} ${message}\n`,
+    });
+  });
+
+  it('reads standard input, with or without a byte order mark', async () => {
+    const input = `\ufeff${readFileSync(aSmallExperiment(), 'utf8')}`;
+    expect(await brownout(['run', '-', '--no-save'], { input })).toMatchObject({ code: 0 });
+  });
+
+  it('refuses to start QEMU because a file says so', async () => {
+    const input = 'name: q\nbackend: qemu\nguest: {memory: 256MiB, vcpus: 1}\n';
+    const { code, stderr } = await brownout(['run', '-', '--no-save'], { input });
+    expect(code).toBe(2);
+    expect(stderr).toContain('--allow-qemu');
+  });
+
+  it('says what to do when the store cannot be used', async () => {
+    const folder = aFolder();
+    writeFileSync(join(folder, 'file'), '');
+    const { code, stderr } = await brownout(['run', aSmallExperiment(), '--db', join(folder, 'file', 'a.db')]);
+    expect(code).toBe(1);
+    expect(stderr).toContain('--no-save shows the result without keeping it');
+  });
+});
+
+describe('Ctrl-C', () => {
+  it('cancels: what was measured is shown and kept, marked cancelled, and the code is 130', async () => {
+    const db = aDb();
+    const store = new Store(db);
+    onTestFinished(() => {
+      store.close();
+    });
+    const file = aLongExperiment();
+    const ended = brownout(['run', file, '--db', db], { interruptWhen: () => (store.list()[0]?.sampleCount ?? 0) > 0 });
+    const { code, signal, stdout, stderr } = await ended;
+    expect({ code, signal }).toEqual({ code: 130, signal: null });
+    expect(stdout).toMatch(/^Cancelled after/m);
+    expect(stderr).toContain('Kept as run 1');
+    expect(store.run(1).row).toMatchObject({ status: 'finished', outcome: 'cancelled' });
+    expect(store.run(1).row.sampleCount).toBeGreaterThan(0);
+  });
+});
+
+describe('the same file and seed give the same hash', () => {
+  it('in this thread, in a worker with any sampling of progress, and from the command', async () => {
+    const file = aSmallExperiment();
+    const experiment = parsed(file);
+    const expected = hashHere(experiment);
+    const pool = new SimulationPool({ threads: 2 });
+    onTestFinished(() => pool.close());
+    const inWorker = async (progressMs: number): Promise<string> => {
+      let hash = '';
+      const finished = (_summary: unknown, _expect: unknown, h: string): string => (hash = h);
+      await pool.run(experiment, { ...silent, finished }, { progressMs });
+      return hash;
+    };
+    expect(await Promise.all([0, 1, 50, 1e9].map(inWorker))).toEqual([expected, expected, expected, expected]);
+    expect(await hashOfCommand(file)).toBe(expected);
+    expect(hashHere({ ...experiment, seed: 2 })).not.toBe(expected);
+  });
+
+  it('also under the Node that the system brings', async (context) => {
+    const other = (process.env['PATH'] ?? '')
+      .split(delimiter)
+      .filter((folder) => !folder.includes('node_modules'))
+      .map((folder) => join(folder, 'node'))
+      .find((file) => {
+        try {
+          return statSync(file).isFile();
+        } catch {
+          return false;
+        }
+      });
+    context.skip(other === undefined, 'there is no other Node on the PATH');
+    const file = aSmallExperiment();
+    expect(await hashOfCommand(file, other)).toBe(hashHere(parsed(file)));
+  });
+
+  it('of a kept run, made again from the store alone', async () => {
+    const db = aDb();
+    await brownout(['run', aSmallExperiment(), '--db', db, '--seed', '99']);
+    const { stdout: input } = await brownout(['show', '1', '--experiment', '--db', db]);
+    const store = new Store(db);
+    const { seed, hash } = store.run(1).row;
+    store.close();
+    expect(seed).toBe(99);
+    const again = await brownout(['run', '-', '--seed', String(seed), '--json', '--no-save'], { input });
+    expect((JSON.parse(again.stdout) as { run: { hash: string } }).run.hash).toBe(hash);
+  });
+});
+
+it('npm start runs the first example and shows the result', async () => {
+  const first = readdirSync(join(ROOT, 'examples'))
+    .filter((name) => name.endsWith('.yaml'))
+    .sort()[0]!;
+  const { code, stdout, stderr } = await brownout(['start', '--db', aDb()], {
+    script: 'main/setup/bootstrap.js',
+  });
+  expect(code).toBe(0);
+  expect(stderr).toContain(`Running examples/${first}`);
+  expect(stdout).toMatch(/Completed after .* No page was\s+lost\./s);
+});
