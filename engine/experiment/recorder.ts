@@ -2,8 +2,8 @@
 // and a hash over head, series, events and summary.
 //
 // A series is a closure that reads a counter or a level of the world; rates are differences over the interval that ends at the
-// sample. Samples go out in chunks of CHUNK_SAMPLES, counted from the beginning, so that the hash does not depend on how a
-// host slices the run. The last sample is taken when the run ends, however short its interval.
+// sample. Samples are hashed in chunks of CHUNK_SAMPLES, counted from the beginning, so that the hash does not depend on how a
+// host slices the run; they go out when a chunk is whole, or earlier when a host asks (deliver). The last sample is taken when the run ends, however short its interval.
 
 import { ResultHash } from '../core/hash.ts';
 import type { EngineEvent } from '../core/ports.ts';
@@ -30,6 +30,8 @@ export class Recorder implements Actor {
   readonly #eventHash = new ResultHash();
   #head: RunHead | null = null;
   #inChunk = 0;
+  /** Samples of the chunk that the sink has. */
+  #delivered = 0;
   #firstIndex = 0;
   #lastNs = 0;
   #events = 0;
@@ -101,15 +103,25 @@ export class Recorder implements Actor {
     if (++this.#inChunk === CHUNK_SAMPLES) this.#flush();
   }
 
+  /** Hands out the samples that the sink lacks. When, and whether at all, changes no result. */
+  deliver(): void {
+    const from = this.#delivered;
+    const count = this.#inChunk - from;
+    if (count === 0) return;
+    const timesNs = this.#times.slice(from, this.#inChunk);
+    const columns = this.#columns.map((column) => column.slice(from, this.#inChunk));
+    this.#sink.samples({ firstIndex: this.#firstIndex + from, count, timesNs, columns });
+    this.#delivered = this.#inChunk;
+  }
+
   #flush(): void {
     const count = this.#inChunk;
     if (count === 0) return;
-    const timesNs = this.#times.slice(0, count);
-    const columns = this.#columns.map((column) => column.slice(0, count));
-    this.#seriesHash.number(this.#firstIndex).float64(timesNs);
-    for (const column of columns) this.#seriesHash.float64(column);
-    this.#sink.samples({ firstIndex: this.#firstIndex, count, timesNs, columns });
+    this.deliver();
+    this.#seriesHash.number(this.#firstIndex).float64(this.#times, count);
+    for (const column of this.#columns) this.#seriesHash.float64(column, count);
     this.#firstIndex += count;
     this.#inChunk = 0;
+    this.#delivered = 0;
   }
 }

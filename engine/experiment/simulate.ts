@@ -32,6 +32,8 @@ export interface Simulation {
   /** Ends the run as cancelled at the present simulated time; advance() once more to have it finished. */
   cancel(): void;
   progress(): Progress;
+  /** Hands the sink the samples taken so far; without it they come in larger chunks. Changes no result. */
+  deliver(): void;
   /** Events run so far. */
   readonly events: number;
 }
@@ -170,6 +172,10 @@ class World implements Simulation {
       pagesLeft: ram.left,
       pagesThreshold: Math.floor(window.thresholdBytes / PAGE_SIZE),
     };
+  }
+
+  deliver(): void {
+    this.#recorder.deliver();
   }
 
   #deadlineNs(): number {

@@ -25,6 +25,20 @@ describe('a simulation', () => {
     expect(new Set(hashes).size).toBe(1);
   });
 
+  it('delivers samples when a host asks, each once, and its result does not change', () => {
+    const whole = runExperiment(SMALL);
+    const asked = runExperiment(SMALL, {
+      slice: 50,
+      between: (simulation) => {
+        simulation.deliver();
+      },
+    });
+    expect(asked.chunks.length).toBeGreaterThan(whole.chunks.length);
+    expect(asked.timesNs).toEqual(whole.timesNs);
+    expect(asked.series('left')).toEqual(whole.series('left'));
+    expect(asked.hash).toBe(whole.hash);
+  });
+
   it('gives another hash for another seed', () => {
     expect(runExperiment({ ...SMALL, seed: 2 }).hash).not.toBe(runExperiment(SMALL).hash);
   });
