@@ -25,6 +25,7 @@ export function serveJob(task: JobTask, create: CreateSimulation): void {
     const simulation = create(task.experiment, sender);
     let events = FIRST_SLICE_EVENTS;
     let told = performance.now();
+    let gathered = told;
     let cancelled = false;
     for (;;) {
       if (!cancelled && Atomics.load(control, STOP) !== 0) {
@@ -41,7 +42,11 @@ export function serveJob(task: JobTask, create: CreateSimulation): void {
         sender.progress(simulation.progress());
         told = now;
       }
-      sender.sendAfter(GATHER_MS);
+      if (now - gathered >= GATHER_MS) {
+        simulation.deliver();
+        sender.send();
+        gathered = now;
+      }
     }
   } finally {
     // The host sees the port close after everything that was sent: that is the end of the job.
@@ -59,7 +64,6 @@ class Sender implements RunSink {
   #gathered = 0;
   #nextIndex = 0;
   #events: RunEvent[] = [];
-  #sentAt = performance.now();
 
   constructor(port: MessagePort, control: Int32Array) {
     this.#port = port;
@@ -94,8 +98,7 @@ class Sender implements RunSink {
   }
 
   finished(...[summary, expect, hash]: Parameters<RunSink['finished']>): void {
-    this.#sendSamples();
-    this.#sendEvents();
+    this.send();
     this.#post({ kind: 'finished', summary, expect, hash });
   }
 
@@ -103,9 +106,8 @@ class Sender implements RunSink {
     this.#port.postMessage({ kind: 'progress', progress } satisfies JobMessage);
   }
 
-  /** Sends what is gathered when the last message is older than this. */
-  sendAfter(ms: number): void {
-    if (performance.now() - this.#sentAt < ms) return;
+  /** Sends what is gathered. */
+  send(): void {
     this.#sendSamples();
     this.#sendEvents();
   }
@@ -139,7 +141,6 @@ class Sender implements RunSink {
   #post(message: JobMessage, transfer: ArrayBuffer[] = []): void {
     takeCredit(this.#control);
     this.#port.postMessage(message, transfer);
-    this.#sentAt = performance.now();
   }
 }
 

@@ -17,7 +17,7 @@ import type {
 } from '../../engine/experiment/result.ts';
 
 /** What a host needs of the engine's simulation. */
-export type Simulation = Pick<EngineSimulation, 'advance' | 'cancel' | 'progress'>;
+export type Simulation = Pick<EngineSimulation, 'advance' | 'cancel' | 'progress' | 'deliver'>;
 export type CreateSimulation = (experiment: Experiment, sink: RunSink) => Simulation;
 
 export interface JobTask {

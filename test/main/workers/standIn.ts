@@ -35,6 +35,7 @@ export function createStandIn({ name, seed }: Experiment, sink: RunSink): Simula
     cancel() {
       cancelled = true;
     },
+    deliver: () => undefined,
     progress: () => ({ phase: 'precopy', round: 1, simulatedNs: i, limitNs: samples, pagesLeft: 0, pagesThreshold: 0 }),
   };
 }
