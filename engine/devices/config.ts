@@ -69,6 +69,8 @@ export interface DeviceConfig {
   readonly container: string;
   /** x-device-dirty-page-tracking: off keeps the VMM from using the device's log. */
   readonly pageTracking: 'auto' | 'on' | 'off';
+  /** Entries of its own translation cache (ATC, with ATS); 0: it has none. */
+  readonly atcEntries: number;
   /** Whether the guest's vIOMMU, if there is one, translates for it. */
   readonly behindViommu: boolean;
 }

@@ -54,8 +54,8 @@ export interface ContainerTrackerOptions {
   readonly devicesInFlight: InFlight;
   /** Pages that the devices' drivers pin: their buffers. */
   readonly pinned: readonly PageRange[];
-  /** Guest mappings where a vIOMMU is shadowed; null where the container holds flat sections. */
-  readonly mappings: GuestMappings | null;
+  /** Guest mappings where a vIOMMU is shadowed; null where the container holds flat sections now. */
+  readonly mappings: () => GuestMappings | null;
   /** Told how long the big lock is held by a sync of guest mappings. */
   readonly holdBigLock: (fromNs: number, untilNs: number) => void;
 }
@@ -65,6 +65,8 @@ export class ContainerTracker implements DirtyTracker {
   readonly #options: ContainerTrackerOptions;
   readonly #container: VmmContainer;
   readonly #sections: RamSection[] = [];
+  /** region_del so far. */
+  sectionsRemoved = 0;
   readonly #runs = new DirtyRuns();
 
   constructor(options: ContainerTrackerOptions) {
@@ -93,6 +95,7 @@ export class ContainerTracker implements DirtyTracker {
     if (at < 0) return refuse('ENOENT', `no section at gpa page ${section.gpaPage}`);
     this.#options.advance(nowNs);
     this.#sections.splice(at, 1);
+    this.sectionsRemoved++;
     const container = this.#container;
     const { inFlight } = container;
     container.inFlight = this.#options.devicesInFlight;
@@ -161,12 +164,12 @@ export class ContainerTracker implements DirtyTracker {
     else if (container.tracker === 'everything') this.#everything(into, report);
     else if (container.tracker === 'pinned') this.#pinned(into, report);
     report.durationNs = Math.round(report.durationNs);
-    if (this.#options.mappings !== null) this.#options.holdBigLock(nowNs, nowNs + report.durationNs);
+    if (this.#options.mappings() !== null) this.#options.holdBigLock(nowNs, nowNs + report.durationNs);
     return report;
   }
 
   #harvestDomains(nowNs: number, into: DirtyBitmap, report: Report): void {
-    const { mappings } = this.#options;
+    const mappings = this.#options.mappings();
     for (const { domain, tracked } of this.#container.domains) {
       if (!tracked) continue;
       if (mappings !== null) this.#harvestMappings(domain, mappings, into, report);
@@ -234,7 +237,8 @@ export class ContainerTracker implements DirtyTracker {
   }
 
   #harvestLogs(into: DirtyBitmap, report: Report): void {
-    const { mappings, costs, logs } = this.#options;
+    const { costs, logs } = this.#options;
+    const mappings = this.#options.mappings();
     for (const log of logs) {
       if (mappings === null) {
         for (const section of this.#sections) {
@@ -260,7 +264,8 @@ export class ContainerTracker implements DirtyTracker {
   }
 
   #everything(into: DirtyBitmap, report: Report): void {
-    const { mappings, costs } = this.#options;
+    const { costs } = this.#options;
+    const mappings = this.#options.mappings();
     for (const section of this.#sections) {
       if (section.readonly) continue;
       into.setRange(section.ramPage, section.pages);
@@ -287,7 +292,7 @@ export class ContainerTracker implements DirtyTracker {
     const ranges: IovaRange[] = this.#sections
       .filter((section) => !section.readonly)
       .map((section) => ({ first: section.gpaPage, pages: section.pages }));
-    this.#options.mappings?.forEach((iova, _ramPage, pages) => ranges.push({ first: iova, pages }));
+    this.#options.mappings()?.forEach((iova, _ramPage, pages) => ranges.push({ first: iova, pages }));
     return ranges;
   }
 }

@@ -5,14 +5,15 @@
 // vCPUs that stop. Order everywhere: that of the configuration. Times go forward; a call at `nowNs` first lets the devices
 // do what is due.
 
-import type { Outcome } from '../core/errno.ts';
+import type { Outcome, Refusal } from '../core/errno.ts';
 import { ok, refuse } from '../core/errno.ts';
 import type { Scheduler } from '../core/scheduler.ts';
 import type { Iotlb } from '../iommu/iotlb.ts';
 import type { BigLock } from '../viommu/big-lock.ts';
+import type { GuestDriverMode } from '../viommu/config.ts';
 import type { RamSection } from '../viommu/ram-map.ts';
-import { OperationTraffic } from './operation-traffic.ts';
-import { RackBuilder } from './rack-build.ts';
+import type { UnmapEntry } from '../viommu/vmm-container.ts';
+import { RackBuilder, shadowed } from './rack-build.ts';
 import type { RackContainer, RackDevice, RackOptions } from './rack-options.ts';
 
 export class DeviceRack {
@@ -23,6 +24,8 @@ export class DeviceRack {
   readonly bigLock: BigLock;
   readonly #options: RackOptions;
   readonly #build: RackBuilder;
+  /** As the memory listener knows them. */
+  readonly #sections: RamSection[] = [];
   #guestEndNs = Infinity;
 
   constructor(options: RackOptions) {
@@ -38,18 +41,16 @@ export class DeviceRack {
   /** Maps every section, lets drivers map what stays mapped, and puts the devices on the scheduler. */
   start(scheduler: Scheduler): Outcome<number> {
     let durationNs = 0;
+    const { viommu } = this.#options;
+    for (const container of this.containers) {
+      if (viommu !== null && container.behindViommu) this.#attach(scheduler.nowNs, container, viommu.driver);
+    }
     for (const section of this.#options.sections) {
       const mapped = this.regionAdd(section);
       if (!mapped.ok) return mapped;
       durationNs += mapped.value;
     }
-    for (const { pool, config } of this.devices) {
-      pool?.map(scheduler.nowNs, config.traffic.region.firstPage, config.traffic.region.pages);
-    }
-    for (const { traffic, reads } of this.devices) {
-      scheduler.add(traffic, scheduler.nowNs);
-      if (reads !== null) scheduler.add(reads, scheduler.nowNs);
-    }
+    for (const { traffic } of this.devices) scheduler.add(traffic, scheduler.nowNs);
     return ok(Math.round(durationNs));
   }
 
@@ -57,9 +58,10 @@ export class DeviceRack {
   regionAdd(section: RamSection): Outcome<number> {
     let durationNs = 0;
     this.#build.ramMap.add(section);
-    for (const { tracker, flat } of this.containers) {
-      if (!flat) continue;
-      const mapped = tracker.regionAdd(section);
+    this.#sections.push(section);
+    for (const container of this.containers) {
+      if (!isFlat(container)) continue;
+      const mapped = container.tracker.regionAdd(section);
       if (!mapped.ok) return mapped;
       durationNs += mapped.value;
     }
@@ -68,23 +70,22 @@ export class DeviceRack {
 
   /** region_del: takes dirt along while logging, unless the defect leaves out the IOTLB entry. */
   regionDel(nowNs: number, section: RamSection): Outcome<number> {
-    const entry = this.#options.defects.regionDelWithoutEntry ? 'none' : 'translated';
-    let durationNs = 0;
-    for (const { tracker, flat } of this.containers) {
-      if (!flat) continue;
-      const unmapped = tracker.regionDel(nowNs + durationNs, section, entry);
+    let timeNs = nowNs;
+    const at = this.#sections.findIndex((s) => s.gpaPage === section.gpaPage && s.pages === section.pages);
+    if (at < 0) return refuse('ENOENT', `no section at gpa page ${section.gpaPage}`);
+    this.#sections.splice(at, 1);
+    for (const container of this.containers) {
+      if (!isFlat(container)) continue;
+      const unmapped = container.tracker.regionDel(timeNs, section, this.#entry);
       if (!unmapped.ok) return unmapped;
-      durationNs += unmapped.value;
+      timeNs += unmapped.value;
     }
-    return ok(Math.round(durationNs));
+    return ok(Math.round(timeNs - nowNs));
   }
 
   /** Lets every device perform what is due: before pages are sent, or the map changes. */
   advanceTo(nowNs: number): void {
-    for (const { traffic, reads } of this.devices) {
-      traffic.advanceTo(nowNs);
-      reads?.advanceTo(nowNs);
-    }
+    for (const { traffic } of this.devices) traffic.advanceTo(nowNs);
   }
 
   /** The vCPUs stop: drivers map and unmap nothing from now on, devices go on until they are stopped themselves. */
@@ -107,37 +108,76 @@ export class DeviceRack {
 
   /** The guest unmaps the device's buffers that lie in these RAM pages: whole mappings, and a DMA there faults. */
   unmapRange(nowNs: number, device: string, firstPage: number, pages: number): Outcome<number> {
-    const pool = this.#find(device)?.pool;
-    if (pool === undefined || pool === null) return refuse('EINVAL', `the guest holds no mappings for ${device}`);
     this.advanceTo(nowNs);
-    return ok(Math.round(pool.unmap(nowNs, firstPage, pages) - nowNs));
+    const pool = this.#find(device)?.traffic.pool ?? null;
+    return pool === null ? noMappings(device) : ok(Math.round(pool.unmap(nowNs, firstPage, pages) - nowNs));
   }
 
   /** The guest maps them again. */
   mapRange(nowNs: number, device: string, firstPage: number, pages: number): Outcome<number> {
-    const pool = this.#find(device)?.pool;
-    if (pool === undefined || pool === null) return refuse('EINVAL', `the guest holds no mappings for ${device}`);
     this.advanceTo(nowNs);
-    return ok(Math.round(pool.map(nowNs, firstPage, pages) - nowNs));
+    const pool = this.#find(device)?.traffic.pool ?? null;
+    return pool === null ? noMappings(device) : ok(Math.round(pool.map(nowNs, firstPage, pages) - nowNs));
   }
 
   /** The guest resets the device: its whole IOVA space goes, and the driver maps its buffers anew. */
   unmapAll(nowNs: number, device: string): Outcome<number> {
-    const found = this.#find(device);
-    if (found?.dma === undefined || found.dma === null) {
-      return refuse('EINVAL', `the guest holds no mappings for ${device}`);
-    }
     this.advanceTo(nowNs);
-    const { dma, traffic, reads, pool, config } = found;
-    const doneNs = dma.unmapAll(nowNs, this.#options.defects.wholeSpaceUnmapAtZero);
-    if (traffic instanceof OperationTraffic) traffic.reset(nowNs);
-    reads?.reset(nowNs);
-    pool?.forget();
-    pool?.map(doneNs, config.traffic.region.firstPage, config.traffic.region.pages);
-    return ok(Math.round(doneNs - nowNs));
+    const traffic = this.#find(device)?.traffic;
+    if (traffic?.guest === undefined || traffic.guest === null) return noMappings(device);
+    const doneNs = traffic.guest.unmapAll(nowNs, this.#options.defects.wholeSpaceUnmapAtZero);
+    return ok(Math.round(traffic.mapAgain(doneNs) - nowNs));
+  }
+
+  /**
+   * The guest's driver goes over to another mode for this device, through a blocked domain: what was mapped goes first,
+   * flat sections by region_del, the driver's own by one whole-space unmap.
+   */
+  setDriver(nowNs: number, device: string, to: GuestDriverMode): Outcome<number> {
+    const container = this.containers.find(({ devices }) => devices.some(({ name }) => name === device));
+    if (container?.behindViommu !== true) return refuse('EINVAL', `the guest has no IOMMU for ${device}`);
+    this.advanceTo(nowNs);
+    let timeNs = nowNs;
+    const { guest } = container.devices[0]!.traffic;
+    const wasFlat = isFlat(container);
+    if (guest !== null) timeNs = guest.unmapAll(timeNs, this.#options.defects.wholeSpaceUnmapAtZero);
+    const toFlat = to === 'passthrough' || this.#options.viommu?.mode === 'nested';
+    if (wasFlat && !toFlat) {
+      for (const section of this.#sections) {
+        const unmapped = container.tracker.regionDel(timeNs, section, this.#entry);
+        if (!unmapped.ok) return unmapped;
+        timeNs += unmapped.value;
+      }
+    }
+    timeNs = this.#attach(Math.ceil(timeNs), container, to);
+    if (!wasFlat && toFlat) {
+      for (const section of this.#sections) {
+        const mapped = container.tracker.regionAdd(section);
+        if (!mapped.ok) return mapped;
+        timeNs += mapped.value;
+      }
+    }
+    return ok(Math.round(timeNs - nowNs));
+  }
+
+  get #entry(): UnmapEntry {
+    return this.#options.defects.regionDelWithoutEntry ? 'none' : 'translated';
+  }
+
+  #attach(nowNs: number, container: RackContainer, driver: GuestDriverMode): number {
+    return container.devices[0]!.traffic.use(nowNs, this.#build.guestDma(container, driver));
   }
 
   #find(name: string): RackDevice | undefined {
     return this.devices.find((device) => device.name === name);
   }
+}
+
+/** Whether it holds flat sections now: all but those that hold a guest's own mappings. */
+function isFlat({ devices }: RackContainer): boolean {
+  return shadowed(devices[0]!) === null;
+}
+
+function noMappings(device: string): Refusal {
+  return refuse('EINVAL', `the guest holds no mappings for ${device}`);
 }

@@ -19,7 +19,7 @@ import type { DeviceLog } from './device-log.ts';
 import type { IovaOfRegion } from './region-iova.ts';
 import { OpClock } from './op-clock.ts';
 import type { Traffic, TrafficCounters } from './traffic.ts';
-import { TRAFFIC_QUANTUM_NS, noTraffic } from './traffic.ts';
+import { TRAFFIC_QUANTUM_NS } from './traffic.ts';
 
 export const OUTSIDE_LOG = 'written outside the ranges of the DMA log, which are fixed when logging starts';
 
@@ -38,11 +38,14 @@ export interface MappedTrafficOptions {
   readonly drop: DropSink;
   /** A DMA that faults is lost, or stalls the device until it goes through. */
   readonly faults: 'lost' | 'stall';
+  /** Begins then; what a predecessor counted goes on. */
+  readonly startNs: number;
+  readonly counters: TrafficCounters;
 }
 
 export class MappedTraffic implements Traffic {
   readonly name: string;
-  readonly counters: TrafficCounters = noTraffic();
+  readonly counters: TrafficCounters;
   readonly #config: TrafficConfig;
   readonly #port: DmaPort;
   readonly #iovas: IovaOfRegion;
@@ -64,6 +67,7 @@ export class MappedTraffic implements Traffic {
   constructor(options: MappedTrafficOptions) {
     const { config } = options;
     this.name = options.name;
+    this.counters = options.counters;
     this.#options = options;
     this.#config = config;
     this.#port = options.port;
@@ -72,6 +76,8 @@ export class MappedTraffic implements Traffic {
     this.#clock = new OpClock(config.bytesPerSecond, config.burstBytes, config.duty);
     this.#pagesPerOp = Math.min(Math.ceil(config.burstBytes / PAGE_SIZE), config.region.pages);
     this.#places = Math.floor(config.region.pages / this.#pagesPerOp);
+    this.#atNs = options.startNs;
+    this.#clock.skipTo(options.startNs);
     invariant(config.region.pages >= 1, 'a device has a page to write to');
   }
 

@@ -3,6 +3,7 @@
 // The driver keeps `queueDepth` buffers mapped and posted. Operation k uses buffer k mod depth: the device writes it, the
 // driver (CPU k mod cpus) unmaps it as soon as it has time, maps another place of the region and posts it again. A driver
 // that cannot keep up leaves no buffer: the operation does not happen (`starved`), so the rate falls to what it can serve.
+// An operation is translated at its time and completes `latencyNs` later, which is when the driver learns of it.
 // Events in order of time: operations, completions, flush-queue timer, late writes. Driver work stops with the vCPUs; the
 // device goes on until its buffers are used up or it is stopped.
 // Invariant: an operation uses a buffer that is mapped from before until after it; only a late write does not care.
@@ -21,7 +22,7 @@ import { LateWrites } from './late-writes.ts';
 import { OUTSIDE_LOG } from './mapped-traffic.ts';
 import { OpClock } from './op-clock.ts';
 import type { Traffic, TrafficCounters } from './traffic.ts';
-import { TRAFFIC_QUANTUM_NS, noTraffic } from './traffic.ts';
+import { TRAFFIC_QUANTUM_NS } from './traffic.ts';
 
 const PAGE_SIZE = 4096;
 const NOT_POSTED = -1;
@@ -40,11 +41,14 @@ export interface OperationTrafficOptions {
   readonly guestEndNs: () => number;
   readonly log: DeviceLog | null;
   readonly drop: DropSink;
+  /** Begins then; what a predecessor counted goes on. */
+  readonly startNs: number;
+  readonly counters: TrafficCounters;
 }
 
 export class OperationTraffic implements Traffic {
   readonly name: string;
-  readonly counters: TrafficCounters = noTraffic();
+  readonly counters: TrafficCounters;
   readonly #options: OperationTrafficOptions;
   readonly #config: TrafficConfig;
   readonly #port: DmaPort;
@@ -76,6 +80,7 @@ export class OperationTraffic implements Traffic {
   constructor(options: OperationTrafficOptions) {
     const { config } = options;
     this.name = options.name;
+    this.counters = options.counters;
     this.#options = options;
     this.#config = config;
     this.#port = options.port;
@@ -90,6 +95,8 @@ export class OperationTraffic implements Traffic {
     this.#iovas = new Float64Array(this.#depth).fill(NOT_POSTED);
     this.#ram = new Float64Array(this.#depth);
     this.#postedNs = new Float64Array(this.#depth);
+    this.#atNs = options.startNs;
+    this.#clock.skipTo(options.startNs);
     this.#doneSlots = new Int32Array(this.#depth);
     this.#doneNs = new Float64Array(this.#depth);
   }
@@ -128,12 +135,13 @@ export class OperationTraffic implements Traffic {
     this.#atNs = nowNs;
   }
 
-  /** The driver gives up and begins anew, as after a reset of the device: nothing is posted. */
-  reset(nowNs: number): void {
-    this.advanceTo(nowNs);
+  /** Its mappings went at once; the driver begins anew at `startNs`, and until then there is no DMA. */
+  reset(startNs: number): void {
     this.#iovas.fill(NOT_POSTED);
     this.#doneCount = 0;
     this.#started = false;
+    this.#atNs = Math.max(this.#atNs, startNs);
+    this.#clock.skipTo(this.#atNs);
   }
 
   /** What is due until `nowNs`: the device's part until `deviceNs`, the driver's until `guestNs`. */
@@ -182,7 +190,6 @@ export class OperationTraffic implements Traffic {
     this.#iovas[slot] = iovaPage;
     this.#ram[slot] = ramPage;
     this.#postedNs[slot] = iovaPage < 0 ? Infinity : this.#dma.cpuFreeNs[cpu]!;
-    this.counters.maps++;
   }
 
   #operate(nowNs: number): void {
@@ -198,7 +205,7 @@ export class OperationTraffic implements Traffic {
     this.#postedNs[slot] = Infinity;
     const tail = (this.#doneHead + this.#doneCount) % this.#depth;
     this.#doneSlots[tail] = slot;
-    this.#doneNs[tail] = nowNs;
+    this.#doneNs[tail] = nowNs + this.#config.latencyNs;
     this.#doneCount++;
   }
 
@@ -214,7 +221,6 @@ export class OperationTraffic implements Traffic {
       if (this.#late.add(dueNs, iovaPage)) this.counters.lateWrites++;
     }
     this.#dma.unmap(nowNs, cpu, iovaPage);
-    this.counters.unmaps++;
     this.#post(this.#dma.cpuFreeNs[cpu]!, slot);
   }
 

@@ -1,15 +1,17 @@
 // Builds the containers of a rack, each with its domains, tracker and devices.
 //
-//  no vIOMMU, passthrough, or not behind it   devices that name one container share it; flat sections
-//  shadow, explicit                           a container for each device, holding the guest's mappings
-//  nested                                     a container for each device, holding flat sections (stage 2)
+//  no vIOMMU, or not behind it   devices that name one container share it; flat sections
+//  behind the vIOMMU             a container for each device, since each has an address space of its own: flat sections for
+//                                passthrough and nested (stage 2), else the guest's mappings
 // An untracked domain stands beside the tracked one where the IOMMU in front of a device cannot track.
 
 import { DmaPort } from '../iommu/dmaport.ts';
 import { Domain } from '../iommu/domain.ts';
+import type { IotlbGeometry } from '../iommu/iotlb.ts';
 import { Iotlb } from '../iommu/iotlb.ts';
 import { PageTable } from '../iommu/pagetable.ts';
 import { BigLock } from '../viommu/big-lock.ts';
+import type { GuestDriverMode } from '../viommu/config.ts';
 import { GuestDma } from '../viommu/guest-dma.ts';
 import { RamMap } from '../viommu/ram-map.ts';
 import { UNMAP_POLICIES } from '../viommu/unmap-policy.ts';
@@ -17,11 +19,9 @@ import type { ContainerDomain } from '../viommu/vmm-container.ts';
 import { VmmContainer } from '../viommu/vmm-container.ts';
 import type { DeviceConfig } from './config.ts';
 import { ContainerTracker } from './container-tracker.ts';
+import { DeviceDma } from './device-dma.ts';
 import { DeviceLog } from './device-log.ts';
-import { MappedTraffic } from './mapped-traffic.ts';
-import { OperationTraffic } from './operation-traffic.ts';
 import type { RackContainer, RackDevice, RackOptions } from './rack-options.ts';
-import { FlatIova, PooledIova } from './region-iova.ts';
 import { chooseTracker } from './tracker-choice.ts';
 import { VfioDevice } from './vfio-device.ts';
 
@@ -42,28 +42,37 @@ export class RackBuilder {
   }
 
   containers(): RackContainer[] {
-    const { devices } = this.options;
-    const shared = devices.filter((device) => !this.#behind(device));
+    const { devices, viommu } = this.options;
+    const behind = devices.filter((device) => viommu !== null && device.behindViommu);
+    const shared = devices.filter((device) => !behind.includes(device));
     const names = [...new Set(shared.map((device) => device.container))];
     return [
-      ...names.map((name) =>
-        this.#container(
-          name,
-          shared.filter((device) => device.container === name),
-        ),
-      ),
-      ...devices.filter((device) => this.#behind(device)).map((device) => this.#container(device.name, [device])),
+      ...names.map((name) => {
+        const members = shared.filter((device) => device.container === name);
+        return this.#container(name, members, false);
+      }),
+      ...behind.map((device) => this.#container(device.name, [device], true)),
     ];
   }
 
-  /** Whether the guest maps buffers for this device through its IOMMU. */
-  #behind(device: DeviceConfig): boolean {
-    const { viommu } = this.options;
-    return viommu !== null && viommu.driver !== 'passthrough' && device.behindViommu;
+  /** The driver's side for a device, as it is in this mode; null for passthrough. */
+  guestDma(container: RackContainer, driver: GuestDriverMode): GuestDma | null {
+    const { viommu, iommu, costs } = this.options;
+    if (viommu === null || driver === 'passthrough') return null;
+    const { iovaBits, signExtended } = iommu.format;
+    const addressBits = Math.min(viommu.addressBits, iovaBits - (signExtended ? 1 : 0));
+    return new GuestDma({
+      config: { ...viommu, driver, addressBits },
+      counters: container.devices[0]!.traffic.guestCounters,
+      container: container.container,
+      bigLock: this.bigLock,
+      ramMap: this.ramMap,
+      costs,
+    });
   }
 
-  #container(name: string, configs: readonly DeviceConfig[]): RackContainer {
-    const { tracking, defects, iommu, costs, drop, viommu, ramPages } = this.options;
+  #container(name: string, configs: readonly DeviceConfig[], behindViommu: boolean): RackContainer {
+    const { tracking, defects, iommu, costs, drop, ramPages } = this.options;
     const choice = chooseTracker(configs, tracking);
     const kinds = [true, false].filter((kind) => choice.tracked.includes(kind));
     const domains = kinds.map((tracked): ContainerDomain => ({ domain: this.#domain(tracked), tracked }));
@@ -78,32 +87,15 @@ export class RackBuilder {
       costs,
       drop,
     });
-    const behind = viommu !== null && this.#behind(configs[0]!);
-    const { iovaBits, signExtended } = iommu.format;
-    const addressBits = Math.min(viommu?.addressBits ?? 0, iovaBits - (signExtended ? 1 : 0));
-    const dma = behind
-      ? new GuestDma({
-          config: { ...viommu, addressBits },
-          container,
-          bigLock: this.bigLock,
-          ramMap: this.ramMap,
-          costs,
-        })
-      : null;
-    const devices = configs.map((config, i) => {
-      const { domain } = domains[kinds.indexOf(choice.tracked[i]!)]!;
-      return this.#device(config, domain, dma);
-    });
-    if (dma !== null) container.inFlight = devices[0]!.traffic;
+    const devices = configs.map((config, i) =>
+      this.#device(config, domains[kinds.indexOf(choice.tracked[i]!)]!.domain),
+    );
+    if (behindViommu) container.inFlight = devices[0]!.traffic;
     const logs = devices.flatMap(({ log }) => (log === null ? [] : [log]));
     container.logs.push(...logs);
     const advance = (untilNs: number): void => {
-      for (const { traffic, reads } of devices) {
-        traffic.advanceTo(untilNs);
-        reads?.advanceTo(untilNs);
-      }
+      for (const { traffic } of devices) traffic.advanceTo(untilNs);
     };
-    const flat = dma === null || dma.mode === 'nested';
     const tracker = new ContainerTracker({
       container,
       costs,
@@ -114,12 +106,12 @@ export class RackBuilder {
       advance,
       devicesInFlight: { dueNs: 0, playUntil: advance },
       pinned: configs.map((config) => config.traffic.region),
-      mappings: flat ? null : dma.mappings,
+      mappings: () => shadowed(devices[0]!)?.mappings ?? null,
       holdBigLock: (_fromNs, untilNs) => {
         this.bigLock.release(untilNs);
       },
     });
-    return { name, container, tracker, devices, flat, why: choice.why };
+    return { name, container, tracker, devices, behindViommu, why: choice.why };
   }
 
   #domain(tracked: boolean): Domain {
@@ -127,28 +119,37 @@ export class RackBuilder {
     return new Domain({ id: this.#domains++, table: new PageTable(format, { pageSizes, tracked }), iotlb: this.iotlb });
   }
 
-  #device(config: DeviceConfig, domain: Domain, dma: GuestDma | null): RackDevice {
+  #device(config: DeviceConfig, domain: Domain): RackDevice {
     const { costs, emit, seed, drop, iommu, written } = this.options;
-    const { name, traffic: rate } = config;
+    const { name } = config;
     const vfio = config.migration === null ? null : new VfioDevice(name, config.migration, costs, emit);
     const log = config.dmaLogging === null ? null : new DeviceLog(config.dmaLogging.pageBytes);
-    const port = new DmaPort({ domain, written: written(name) });
-    const dmaEndNs = (): number => vfio?.dmaEndNs ?? Infinity;
-    const common = { port, seed, dmaEndNs, log, drop };
-    if (dma !== null && dma.driver !== 'pooled' && rate.buffers === 'per-operation') {
-      const operations = { ...common, dma, guestEndNs: this.#guestEndNs };
-      const traffic = new OperationTraffic({ name, config: rate, writes: true, ...operations });
-      const { readBytesPerSecond: bytesPerSecond, readBytes: burstBytes } = rate;
-      const reading = { ...rate, bytesPerSecond, burstBytes, lateShare: 0 };
-      const reads =
-        bytesPerSecond === 0
-          ? null
-          : new OperationTraffic({ name: `${name}/reads`, config: reading, writes: false, ...operations });
-      return { name, config, vfio, log, port, traffic, reads, dma, pool: null };
-    }
-    const pool = dma === null || dma.mode === 'nested' ? null : new PooledIova(dma, rate.region, rate.mappingPages);
-    const iovas = pool ?? new FlatIova(this.ramMap, rate.region.firstPage);
-    const traffic = new MappedTraffic({ name, config: rate, iovas, faults: iommu.faults, ...common });
-    return { name, config, vfio, log, port, traffic, reads: null, dma, pool };
+    const atc = config.atcEntries === 0 ? null : new Iotlb(atcGeometry(config.atcEntries));
+    const port = new DmaPort({ domain, written: written(name), ...(atc === null ? {} : { atc }) });
+    const traffic = new DeviceDma({
+      name,
+      config: config.traffic,
+      port,
+      seed,
+      dmaEndNs: () => vfio?.dmaEndNs ?? Infinity,
+      guestEndNs: this.#guestEndNs,
+      log,
+      drop,
+      faults: iommu.faults,
+      ramMap: this.ramMap,
+    });
+    return { name, config, vfio, log, port, traffic };
   }
+}
+
+/** The guest's mappings that the host shadows for a device, if it does. */
+export function shadowed({ traffic }: RackDevice): GuestDma | null {
+  return traffic.guest === null || traffic.guest.mode === 'nested' ? null : traffic.guest;
+}
+
+/** An ATC of so many entries, four ways where that goes up. */
+function atcGeometry(entries: number): IotlbGeometry {
+  let sets = 1;
+  while (sets * 2 * 4 <= entries) sets *= 2;
+  return { sets, ways: Math.min(255, Math.ceil(entries / sets)), dirtyWriteback: 'memory' };
 }

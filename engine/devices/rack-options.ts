@@ -7,17 +7,14 @@ import type { DmaPort } from '../iommu/dmaport.ts';
 import type { PteFormat } from '../iommu/formats/format.ts';
 import type { IotlbGeometry } from '../iommu/iotlb.ts';
 import type { ViommuConfig } from '../viommu/config.ts';
-import type { GuestDma } from '../viommu/guest-dma.ts';
 import type { RamSection } from '../viommu/ram-map.ts';
 import type { UnmapPolicyName } from '../viommu/unmap-policy.ts';
 import type { VmmContainer } from '../viommu/vmm-container.ts';
 import type { DeviceConfig } from './config.ts';
 import type { ContainerTracker, FlushOrder } from './container-tracker.ts';
+import type { DeviceDma } from './device-dma.ts';
 import type { DeviceLog } from './device-log.ts';
-import type { OperationTraffic } from './operation-traffic.ts';
-import type { PooledIova } from './region-iova.ts';
 import type { TrackerPolicy } from './tracker-choice.ts';
-import type { Traffic } from './traffic.ts';
 import type { VfioDevice } from './vfio-device.ts';
 
 export interface RackIommu {
@@ -66,13 +63,7 @@ export interface RackDevice {
   readonly vfio: VfioDevice | null;
   readonly log: DeviceLog | null;
   readonly port: DmaPort;
-  readonly traffic: Traffic;
-  /** What it reads by DMA, where that matters: maps and unmaps per packet. */
-  readonly reads: OperationTraffic | null;
-  /** The guest's DMA API for it; null: it sees guest physical addresses. */
-  readonly dma: GuestDma | null;
-  /** Long-lived mappings behind a shadowed or explicit vIOMMU. */
-  readonly pool: PooledIova | null;
+  readonly traffic: DeviceDma;
 }
 
 export interface RackContainer {
@@ -80,8 +71,8 @@ export interface RackContainer {
   readonly container: VmmContainer;
   readonly tracker: ContainerTracker;
   readonly devices: readonly RackDevice[];
-  /** Flat RAM sections are mapped into it: all but those that hold a guest's own mappings. */
-  readonly flat: boolean;
+  /** It belongs to one device that the guest's vIOMMU translates for. */
+  readonly behindViommu: boolean;
   /** Why this tracker was chosen. */
   readonly why: string;
 }

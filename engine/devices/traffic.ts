@@ -14,8 +14,6 @@ export interface TrafficCounters {
   iotlbHits: number;
   iotlbMisses: number;
   faults: number;
-  maps: number;
-  unmaps: number;
   /** Writes after the driver had begun to unmap, and those of them that reached memory. */
   lateWrites: number;
   lateWritesLanded: number;
@@ -32,8 +30,6 @@ export function noTraffic(): TrafficCounters {
     iotlbHits: 0,
     iotlbMisses: 0,
     faults: 0,
-    maps: 0,
-    unmaps: 0,
     lateWrites: 0,
     lateWritesLanded: 0,
     unloggedPages: 0,

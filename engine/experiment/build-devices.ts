@@ -93,6 +93,7 @@ export function deviceConfig(device: Device): DeviceConfig {
       'dma_logging' in device && device.dma_logging.enabled ? { pageBytes: device.dma_logging.page_size } : null,
     iommuDirty: device.iommu_dirty,
     container: device.container,
+    atcEntries: device.ats.enabled ? device.ats.entries : 0,
     pageTracking: device.page_tracking,
     behindViommu: device.behind_viommu,
   };

@@ -130,8 +130,8 @@ export function rackSeries(rack: DeviceRack): Series[] {
       unit: '1/s',
       kind: 'rate',
       read: () =>
-        rack.containers.reduce((total, { container, flat }) => total + (flat ? container.counters.unmaps : 0), 0) +
-        sum((device) => device.dma?.counters.unmaps ?? 0),
+        rack.containers.reduce((total, { tracker }) => total + tracker.sectionsRemoved, 0) +
+        sum((device) => device.traffic.guestCounters.unmaps),
     },
     {
       id: 'faults',

@@ -39,8 +39,12 @@ export interface GuestDmaCounters {
   flushes: number;
 }
 
+export const noGuestDma = (): GuestDmaCounters => ({ maps: 0, unmaps: 0, exits: 0, flushes: 0 });
+
 export interface GuestDmaOptions {
   readonly config: ViommuConfig;
+  /** Totals that outlive a change of the driver's mode. */
+  readonly counters: GuestDmaCounters;
   readonly container: VmmContainer;
   readonly bigLock: BigLock;
   readonly ramMap: RamMap;
@@ -52,7 +56,7 @@ export class GuestDma {
   /** What the driver really does: `lazy` is `strict` under caching mode. */
   readonly driver: GuestDriverMode;
   readonly mappings: GuestMappings;
-  readonly counters: GuestDmaCounters = { maps: 0, unmaps: 0, exits: 0, flushes: 0 };
+  readonly counters: GuestDmaCounters;
   /** Per guest CPU: when it has time for the driver again. */
   readonly cpuFreeNs: Float64Array;
   readonly #container: VmmContainer;
@@ -69,7 +73,8 @@ export class GuestDma {
   readonly #stale = new Map<number, number>();
   #trimNs = DEPOT_TRIM_NS;
 
-  constructor({ config, container, bigLock, ramMap, costs }: GuestDmaOptions) {
+  constructor({ config, counters, container, bigLock, ramMap, costs }: GuestDmaOptions) {
+    this.counters = counters;
     this.mode = config.mode;
     this.driver = config.driver === 'lazy' && config.mode === 'shadow' ? 'strict' : config.driver;
     const space = new IovaSpace(config.addressBits);

@@ -32,6 +32,7 @@ function aRack(traffic: Partial<TrafficConfig>, viommu: Partial<ViommuConfig>): 
         iommuDirty: true,
         container: 'shared',
         pageTracking: 'auto',
+        atcEntries: 0,
         behindViommu: true,
       },
     ],
@@ -82,7 +83,7 @@ function strictNic(mode: 'shadow' | 'explicit' | 'nested'): () => () => Round {
     const { tracker } = rack.containers[0]!;
     tracker.start(0);
     const dirty = new DirtyBitmap(RAM_PAGES);
-    const { counters } = rack.devices[0]!.traffic;
+    const { guestCounters: counters } = rack.devices[0]!.traffic;
     return () => {
       const before = counters.unmaps;
       const fromNs = scheduler.nowNs;

@@ -149,6 +149,36 @@ describe('tracking of one VFIO container', () => {
     });
   });
 
+  it('a device with an ATC loses nothing either: a sync invalidates it too', () => {
+    const bench = new Bench([aDevice('nic', aSmallRing, { atcEntries: 64 })]);
+    bench.startLogging();
+    for (let round = 1; round <= 5; round++) {
+      bench.runUntil(round * 0.1 * MS);
+      for (const written of bench.written.values())
+        bench.reported.takeRuns((firstPage, n) => written.clearRange(firstPage, n));
+      bench.sync();
+    }
+    bench.stopAndSync();
+    expect(bench.lost).toEqual([]);
+    expect(bench.rack.devices[0]!.port.atc!.counters.hits).toBeGreaterThan(0);
+  });
+
+  it('a mixed container falls back to everything; with the defect the untracked device is not seen', () => {
+    const devices = [
+      aDevice('nic', { region: { firstPage: 0, pages: 64 } }, { name: 'tracked' }),
+      aDevice('nvme', { region: { firstPage: 2000, pages: 64 } }, { name: 'untracked', iommuDirty: false }),
+    ];
+    const lostOf = (mixedContainerSkips: boolean): number => {
+      const bench = new Bench(devices, { tracking: { mixedContainerSkips } });
+      bench.startLogging();
+      bench.runUntil(2 * MS);
+      bench.stopAndSync();
+      return bench.lost.length;
+    };
+    expect(lostOf(false)).toBe(0);
+    expect(lostOf(true)).toBe(64);
+  });
+
   it('stalled DMA goes on where it was once the mapping is back', () => {
     const region = { firstPage: 1024, pages: 64 };
     const bench = new Bench([aDevice('nic', { region })], { iommu: { faults: 'stall' } });

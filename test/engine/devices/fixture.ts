@@ -42,6 +42,7 @@ export function aDevice(
     iommuDirty: true,
     container: 'shared',
     pageTracking: 'auto',
+    atcEntries: 0,
     behindViommu: true,
     ...overrides,
   };

@@ -4,7 +4,7 @@ import type { ViommuConfig } from '../../../engine/viommu/config.ts';
 import { PER_CPU_QUEUE } from '../../../engine/viommu/flush-queue.ts';
 import { UNMAP_POLICIES } from '../../../engine/viommu/unmap-policy.ts';
 import type { UnmapPolicyName } from '../../../engine/viommu/unmap-policy.ts';
-import { AT_ZERO, HELD_TOO_LATE, NOT_READ, WRITTEN_BETWEEN } from '../../../engine/viommu/vmm-container.ts';
+import { AT_ZERO, HELD_TOO_LATE, NOT_READ, NO_ENTRY, WRITTEN_BETWEEN } from '../../../engine/viommu/vmm-container.ts';
 import { Bench, MS, US, aDevice } from '../devices/fixture.ts';
 
 const aViommu = (overrides: Partial<ViommuConfig> = {}): ViommuConfig => ({
@@ -41,7 +41,8 @@ describe('a strict driver behind a vIOMMU', () => {
       const bench = run(new Bench([aDevice('nic', PACKETS)], { viommu: aViommu({ mode }) }), 10 * MS);
       const { counters } = bench.rack.devices[0]!.traffic;
       expect(counters.operations).toBeGreaterThan(490);
-      expect(counters.unmaps).toBe(counters.operations);
+      // The last packet may still be on its way to the driver.
+      expect(counters.operations - bench.rack.devices[0]!.traffic.guestCounters.unmaps).toBeLessThanOrEqual(1);
       expect([counters.faults, counters.starved, bench.lost.length]).toEqual([0, 0, 0]);
     },
   );
@@ -51,7 +52,7 @@ describe('a strict driver behind a vIOMMU', () => {
     bench.startLogging();
     bench.runUntil(10 * MS);
     const { container } = bench.rack.containers[0]!;
-    expect(container.counters.unmapDirtyPages).toBe(bench.rack.devices[0]!.traffic.counters.unmaps);
+    expect(container.counters.unmapDirtyPages).toBe(bench.rack.devices[0]!.traffic.guestCounters.unmaps);
     expect(container.found.count).toBeGreaterThan(200);
   });
 
@@ -75,8 +76,8 @@ describe('a strict driver behind a vIOMMU', () => {
     const exits = (mode: 'shadow' | 'nested'): number => {
       const bench = new Bench([aDevice('nic', PACKETS)], { viommu: aViommu({ mode }) });
       bench.runUntil(10 * MS);
-      const { dma } = bench.rack.devices[0]!;
-      return dma!.counters.exits / dma!.counters.unmaps;
+      const { exits, unmaps } = bench.rack.devices[0]!.traffic.guestCounters;
+      return exits / unmaps;
     };
     expect(exits('shadow')).toBeCloseTo(2, 1);
     expect(exits('nested')).toBe(1);
@@ -84,7 +85,7 @@ describe('a strict driver behind a vIOMMU', () => {
 
   it('caching mode turns a lazy driver into a strict one', () => {
     const bench = new Bench([aDevice('nic', PACKETS)], { viommu: aViommu({ driver: 'lazy' }) });
-    expect(bench.rack.devices[0]!.dma!.driver).toBe('strict');
+    expect(bench.rack.devices[0]!.traffic.guest!.driver).toBe('strict');
   });
 
   it('a driver that cannot keep up leaves the device without buffers', () => {
@@ -114,15 +115,18 @@ describe('a strict driver behind a vIOMMU', () => {
   it('vCPUs that have stopped unmap nothing; the device uses up its buffers', () => {
     const bench = new Bench([aDevice('nic', PACKETS)], { viommu: aViommu() });
     bench.runUntil(1 * MS);
-    const { counters } = bench.rack.devices[0]!.traffic;
+    const { counters, guestCounters } = bench.rack.devices[0]!.traffic;
     bench.rack.guestStopped(1 * MS);
-    const before = { ...counters };
+    const { operations } = counters;
+    const { unmaps } = guestCounters;
     bench.runUntil(5 * MS);
-    expect(counters.operations - before.operations).toBe(16);
-    expect(counters.unmaps).toBe(before.unmaps);
+    // 16 posted, but for one whose completion was on its way.
+    expect(counters.operations - operations).toBeGreaterThanOrEqual(15);
+    expect(counters.operations - operations).toBeLessThanOrEqual(16);
+    expect(guestCounters.unmaps).toBe(unmaps);
     bench.rack.guestResumed(5 * MS);
     bench.runUntil(6 * MS);
-    expect(counters.unmaps - before.unmaps).toBeGreaterThan(16);
+    expect(guestCounters.unmaps - unmaps).toBeGreaterThan(16);
   });
 
   it('a sync of guest mappings takes an ioctl each and holds up the guest meanwhile', () => {
@@ -148,7 +152,7 @@ describe('a lazy driver', () => {
   it('flushes once in 10 ms, not once a packet', () => {
     const bench = new Bench([aDevice('nic', PACKETS)], { viommu: aViommu({ mode: 'nested', driver: 'lazy' }) });
     bench.runUntil(100 * MS);
-    const { counters, waitingForFlush } = bench.rack.devices[0]!.dma!;
+    const { counters, waitingForFlush } = bench.rack.devices[0]!.traffic.guest!;
     // 500 unmaps in 10 ms are more than the 255 that a queue takes.
     expect(counters.unmaps / counters.flushes).toBeGreaterThan(200);
     expect(waitingForFlush).toBeLessThan(256);
@@ -203,6 +207,45 @@ describe('whole-space unmap', () => {
     const bench = whole(true);
     expect(bench.lost.length).toBeGreaterThan(0);
     expect(bench.dropped.map((d) => d.cause)).toContain(AT_ZERO);
+  });
+});
+
+describe('a driver that changes its mode', () => {
+  const traffic = { ...PACKETS, bytesPerSecond: 1500 * 200_000 };
+  const switching = (from: 'passthrough' | 'strict', to: 'passthrough' | 'strict', withoutEntry: boolean): Bench => {
+    const bench = new Bench([aDevice('nic', traffic)], {
+      viommu: aViommu({ driver: from }),
+      iommu: { unmap: 'exchange' },
+      defects: { regionDelWithoutEntry: withoutEntry },
+    });
+    bench.startLogging();
+    bench.runUntil(2 * MS);
+    expect(bench.rack.setDriver(2 * MS, 'nic0', to)).toMatchObject({ ok: true });
+    bench.rack.devices[0]!.traffic.setRate(2 * MS, 1500 * 2000);
+    bench.runUntil(6 * MS);
+    bench.stopAndSync();
+    return bench;
+  };
+
+  it('passthrough → strict takes the dirt of the RAM sections along', () => {
+    const bench = switching('passthrough', 'strict', false);
+    const { guestCounters, counters } = bench.rack.devices[0]!.traffic;
+    expect(guestCounters.unmaps).toBeGreaterThan(0);
+    expect(bench.lost).toEqual([]);
+    // A device that was not quiesced meets the blocked domain on the way.
+    expect(counters.faults).toBeLessThan(5);
+  });
+
+  it('passthrough → strict without an identity entry loses it, by name (QEMU before 11.0)', () => {
+    const bench = switching('passthrough', 'strict', true);
+    expect(bench.lost.length).toBeGreaterThan(100);
+    expect(bench.dropped.map((d) => d.cause)).toContain(NO_ENTRY);
+  });
+
+  it('strict → passthrough maps guest memory again and loses nothing', () => {
+    const bench = switching('strict', 'passthrough', false);
+    expect([bench.lost.length, bench.rack.devices[0]!.traffic.counters.faults]).toEqual([0, 0]);
+    expect(bench.rack.devices[0]!.traffic.guest).toBeNull();
   });
 });
 
