@@ -32,11 +32,13 @@ const buffers: Check = {
         });
       }
       const perOperation = device.buffers === 'per-io' || device.buffers === 'per-packet';
-      if ('queue_depth' in device && perOperation && device.queue_depth * device.burst > device.ring.size) {
-        const fits = Math.floor(device.ring.size / device.burst);
+      // A packet has a buffer of whole pages of its own, whatever the burst.
+      const bytes = device.buffers === 'per-packet' ? Math.ceil(device.packet / PAGE_SIZE) * PAGE_SIZE : device.burst;
+      if ('queue_depth' in device && perOperation && device.queue_depth * bytes > device.ring.size) {
+        const fits = Math.floor(device.ring.size / bytes);
         report({
           path: ['devices', i, 'queue_depth'],
-          message: `${device.queue_depth} operations of ${spellSize(device.burst)} in flight need more than ring.size, ${spellSize(device.ring.size)}`,
+          message: `${device.queue_depth} operations of ${spellSize(bytes)} in flight need more than ring.size, ${spellSize(device.ring.size)}`,
           hint: `At most ${fits} fit.`,
         });
       }
