@@ -58,6 +58,12 @@ module.exports = {
       to: { path: '^engine/', dependencyTypesNot: ['type-only'] },
     },
     {
+      name: 'the contract belongs to neither side',
+      severity: 'error',
+      from: { path: '^main/contract/' },
+      to: { pathNot: ['^main/contract/', '^engine/', '^node_modules/zod/'] },
+    },
+    {
       name: 'product code does not import tests',
       severity: 'error',
       from: { path: '^(engine|main|renderer)/' },

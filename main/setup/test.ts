@@ -73,6 +73,7 @@ function toolCheck(name: string, tool: string, args: readonly string[]): Check {
 const checks: readonly Check[] = [
   toolCheck('format', 'prettier', ['--check', '.', '--log-level', 'warn']),
   toolCheck('types of the engine', 'typescript:tsc', ['-p', 'engine']),
+  toolCheck('types of the contract', 'typescript:tsc', ['-p', 'main/contract']),
   toolCheck('types of everything', 'typescript:tsc', ['-p', '.']),
   toolCheck('lint', 'eslint', ['.']),
   {

@@ -3,7 +3,7 @@ import type Database from 'better-sqlite3';
 import * as z from 'zod';
 import type { ExpectResult, RunEvent, SeriesInfo, Summary } from '../../engine/experiment/result.ts';
 import { damaged, StoreError } from './errors.ts';
-import { readExactJson } from './exactJson.ts';
+import { readExactJson } from '../contract/exactJson.ts';
 import { isAlive } from './owner.ts';
 import { eventRowSchema, readRow, runRowSchema, seriesRowSchema } from './rows.ts';
 import type { RunRow, RunStatus, StoredEvent, StoredRun } from './rows.ts';

@@ -6,7 +6,7 @@ import type Database from 'better-sqlite3';
 import type { ExpectResult, Known, RunEvent, RunHead, SampleChunk, Summary } from '../../engine/experiment/result.ts';
 import { encodeColumn } from './columns.ts';
 import { translating } from './errors.ts';
-import { exactJson } from './exactJson.ts';
+import { exactJson } from '../contract/exactJson.ts';
 import { thisOwner } from './owner.ts';
 import { PyramidBuilder } from './pyramid.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { exactJson, readExactJson } from '../../../main/store/exactJson.ts';
+import { exactJson, readExactJson } from '../../../main/contract/exactJson.ts';
 
 it('JSON in the store gives back every number, also those that JSON has no word for', () => {
   const number = fc.oneof(fc.double(), fc.constantFrom(NaN, Infinity, -Infinity, -0, 0));
