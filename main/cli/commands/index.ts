@@ -7,6 +7,8 @@ export const COMMANDS: Readonly<Record<string, Load>> = {
   run: () => import('./run.ts'),
   list: () => import('./list.ts'),
   show: () => import('./show.ts'),
+  import: () => import('./import.ts'),
+  qemu: () => import('./qemu.ts'),
   schema: () => import('./schema.ts'),
   validate: () => import('./validate.ts'),
 };

@@ -16,7 +16,7 @@ import { writeRunJson } from '../json.ts';
 import { dbOption, storeFile } from '../storeOption.ts';
 import { formatCount, short, summaryLines } from '../summary.ts';
 import { EXIT, type ExitCode, type Terminal } from '../terminal.ts';
-import { clip, pad, printable } from '../text.ts';
+import { clip, pad, printable, printableLines } from '../text.ts';
 
 export const command: Command = {
   operands: 'FILE',
@@ -90,10 +90,13 @@ async function runAndShow(job: Job, store: Store, json: boolean, terminal: Termi
       throw error;
     }
     terminal.progress('');
-    terminal.say(interrupted ? 'Cancelled.' : `brownout: ${printable((error as Error).message)}`);
+    if (interrupted) terminal.say('Cancelled.');
+    else for (const line of printableLines(`brownout: ${(error as Error).message}`)) terminal.say(line);
     if (keeps && begun !== undefined) terminal.say(`What was measured until then is kept as run ${begun}.`);
     if (interrupted) return EXIT.interrupted;
-    return isQemuError(error) && error.kind === 'consent' ? EXIT.wrongInput : EXIT.failed;
+    return isQemuError(error) && (error.kind === 'consent' || error.kind === 'unsupported')
+      ? EXIT.wrongInput
+      : EXIT.failed;
   }
   terminal.progress('');
   if (json) {
