@@ -30,6 +30,8 @@ export interface HarvestReport {
 /** Something that knows which pages were written and gives it away: KVM's log, an IOMMU domain, a device's own log. */
 export interface DirtyTracker {
   readonly name: string;
+  /** A harvest waits for every vCPU to leave the guest: one that sleeps in a throttle holds it up. */
+  readonly kicksVcpus?: boolean;
   start(nowNs: number): Outcome<number>;
   /** Sets the bit of every page written since the last harvest and forgets it; `lastStage`: nothing writes any more. */
   harvest(nowNs: number, into: DirtyBitmap, lastStage: boolean): HarvestReport;

@@ -3,6 +3,7 @@
 import type { Costs } from '../core/costs.ts';
 import { PAGE_SIZE } from '../core/units.ts';
 import { KvmDirtyLog, type DirtyLogMode } from '../kvm/dirtylog.ts';
+import { KvmDirtyRing } from '../kvm/dirtyring.ts';
 import type { Memslot } from '../kvm/slots.ts';
 import type { KvmTracking, KvmTrackingConfig } from '../kvm/tracking.ts';
 import type { RamLayout } from '../machine/layout.ts';
@@ -35,8 +36,12 @@ export function kvmConfigOf(experiment: Experiment, layout: RamLayout, costs: Co
   };
 }
 
-export function buildKvm(experiment: Experiment, config: KvmTrackingConfig): KvmTracking {
-  const { vcpus, initially_set } = experiment.tracking;
+/** `groups`: vCPUs of each group, in their order. */
+export function buildKvm(experiment: Experiment, config: KvmTrackingConfig, groups: readonly number[]): KvmTracking {
+  const { vcpus, initially_set, ring } = experiment.tracking;
+  if (vcpus === 'dirty-ring') {
+    return new KvmDirtyRing(config, { entries: ring.entries, reaperNs: ring.reaper, vcpus: groups });
+  }
   const mode: DirtyLogMode = vcpus === 'dirty-log-legacy' ? 'legacy' : initially_set ? 'initially-set' : 'manual';
   return new KvmDirtyLog(mode, config);
 }

@@ -69,15 +69,17 @@ class World implements Simulation {
     const costs = costsOf(experiment);
     const layout = pcLayout(guest.memory / PAGE_SIZE);
     const ram = buildRam(experiment, layout);
-    const kvm = buildKvm(experiment, kvmConfigOf(experiment, layout, costs));
     this.#oracle = new Oracle(layout.totalPages);
 
     const configs = vcpuConfigs(experiment, costs);
+    const vcpus = configs.map((config) => config.vcpus);
+    const kvm = buildKvm(experiment, kvmConfigOf(experiment, layout, costs), vcpus);
     this.#writers = configs.map(
       ({ name }, group) => new GuestWriter(ram, kvm, group, this.#oracle.writer(`vCPUs ${name}`)),
     );
     const groups = configs.map((config, i) => new VcpuGroup(config, this.#writers[i]!));
-    this.#guest = new Guest(this.#scheduler, groups);
+    this.#guest = new Guest(this.#scheduler, groups, kvm.limit);
+    for (const actor of kvm.actors ?? []) this.#scheduler.add(actor, 0);
     this.#faults = () => kvm.faults;
 
     const rack = buildRack(experiment, layout, costs, {

@@ -69,10 +69,7 @@ export class Protection {
 
   /** `noticed` is called for runs of pages. */
   writeRun(first: number, count: number, noticed: (first: number, count: number) => void): void {
-    if (this.hugeProtected.count > 0) {
-      const from = first >>> HUGE_SHIFT;
-      this.splits += this.hugeProtected.clearRange(from, ((first + count - 1) >>> HUGE_SHIFT) - from + 1);
-    }
+    this.writeHuge(first, count);
     if (this.armed.count === 0 || count === 0) return;
     this.armed.takeRuns(
       (runFirst, runCount) => {
@@ -82,5 +79,12 @@ export class Protection {
       first,
       first + count,
     );
+  }
+
+  /** The part of a write that concerns huge leaves. */
+  writeHuge(first: number, count: number): void {
+    if (this.hugeProtected.count === 0 || count === 0) return;
+    const from = first >>> HUGE_SHIFT;
+    this.splits += this.hugeProtected.clearRange(from, ((first + count - 1) >>> HUGE_SHIFT) - from + 1);
   }
 }

@@ -1,6 +1,8 @@
 // What the machine and the migration see of KVM's dirty tracking, whichever way it reports.
 
 import type { DirtyTracker } from '../core/ports.ts';
+import type { Actor } from '../core/scheduler.ts';
+import type { DirtyLimit } from './dirtylimit.ts';
 import type { Memslot } from './slots.ts';
 
 export interface KvmTracking extends DirtyTracker {
@@ -9,6 +11,10 @@ export interface KvmTracking extends DirtyTracker {
   writeRun(group: number, firstPage: number, count: number): number;
   /** Pages noticed by a fault, D bit or ring entry so far. */
   readonly faults: number;
+  /** Threads of its own: the ring's reaper. */
+  readonly actors?: readonly Actor[];
+  /** Only the ring can limit vCPUs one by one. */
+  readonly limit?: DirtyLimit;
 }
 
 export interface KvmTrackingConfig {

@@ -1,6 +1,7 @@
 // The guest as a whole: its vCPU groups as actors, stopped, resumed, slowed and stalled together.
 
 import type { ActorId, Scheduler } from '../core/scheduler.ts';
+import type { DirtyLimit } from '../kvm/dirtylimit.ts';
 import type { VcpuGroup } from './vcpu.ts';
 
 /** Who must know when the vCPUs stop and run again: guest drivers of passthrough devices. */
@@ -15,8 +16,18 @@ export class Guest {
   readonly #scheduler: Scheduler;
   readonly #ids: readonly ActorId[];
 
-  constructor(scheduler: Scheduler, groups: readonly VcpuGroup[]) {
+  readonly #limit: { readonly limit: DirtyLimit; readonly actor: ActorId } | undefined;
+
+  constructor(scheduler: Scheduler, groups: readonly VcpuGroup[], limit?: DirtyLimit) {
     this.#scheduler = scheduler;
+    if (limit !== undefined) {
+      const run = (nowNs: number): number => {
+        if (!limit.inService) return Infinity;
+        limit.adjust();
+        return nowNs + limit.periodNs;
+      };
+      this.#limit = { limit, actor: scheduler.add({ name: 'dirty limit', run }, Infinity) };
+    }
     this.groups = groups;
     this.#ids = groups.map((group) => scheduler.add(group, group.isIdle ? Infinity : 0));
   }
@@ -49,6 +60,14 @@ export class Guest {
   /** Time until the last throttled vCPU wakes; 0 if all are awake. */
   asleepNs(nowNs: number): number {
     return this.groups.reduce((longest, group) => Math.max(longest, group.asleepNs(nowNs)), 0);
+  }
+
+  /** Quota in bytes per second and vCPU; 0 lifts the limit. */
+  setDirtyLimit(nowNs: number, quota: number, periodNs: number): void {
+    if (this.#limit === undefined) return;
+    const { limit, actor } = this.#limit;
+    limit.set(quota, periodNs);
+    if (quota > 0) this.#scheduler.wake(actor, nowNs + periodNs);
   }
 
   /** vCPU time lost to tracking, locks and throttling so far. */

@@ -16,7 +16,7 @@
 import type { DirtyTracker, EmitEvent, MigratableDevice } from '../core/ports.ts';
 import type { Actor } from '../core/scheduler.ts';
 import { Blackout, deviceStateBytes, type BlackoutHost } from './blackout.ts';
-import type { MigrationConfig } from './config.ts';
+import type { DirtyLimitConfig, MigrationConfig } from './config.ts';
 import { RamSave, type RamSaveConfig } from './ramsave.ts';
 import { canCancel, isFinal, nextStatus, type MigrationStatus } from './status.ts';
 import { multifdSyncBytes, streamCosts, StreamCounters, type StreamCosts } from './stream.ts';
@@ -46,6 +46,8 @@ export interface GuestControl {
   setThrottle(nowNs: number, percent: number): void;
   /** Time until every throttled vCPU is awake. */
   asleepNs(nowNs: number): number;
+  /** Quota in bytes per second and vCPU; 0 lifts the limit. */
+  setDirtyLimit(nowNs: number, quota: number, periodNs: number): void;
 }
 
 export interface MigrationParts {
@@ -107,6 +109,7 @@ export class MigrationThread implements Actor, BlackoutHost {
   #trackersStarted = 0;
   #devicesSetUp = 0;
   #quietEventNs = 0;
+  #limited = false;
 
   constructor(parts: MigrationParts) {
     this.#parts = parts;
@@ -267,8 +270,9 @@ export class MigrationThread implements Actor, BlackoutHost {
   #sync(nowNs: number, lastStage: boolean): number {
     const report = this.ram.sync(nowNs, lastStage);
     const { costs } = this.config;
-    // TCG clears dirty bits in each vCPU's own thread: a sync waits until a throttled one wakes (KVM's does not).
-    const waitNs = lastStage ? 0 : costs.sync_waits_vcpu * this.#parts.guest.asleepNs(nowNs);
+    // TCG clears dirty bits in each vCPU's own thread, and KVM's ring kicks each of them: a sync waits for those that sleep.
+    const kicks = this.#trackers.some((tracker) => tracker.kicksVcpus === true);
+    const waitNs = lastStage ? 0 : (kicks ? 1 : costs.sync_waits_vcpu) * this.#parts.guest.asleepNs(nowNs);
     const ns = Math.round(costs.sync_fixed + report.durationNs + waitNs);
     const endNs = nowNs + ns;
     this.#lastSyncNs = endNs;
@@ -287,8 +291,11 @@ export class MigrationThread implements Actor, BlackoutHost {
   }
 
   #slowGuest(nowNs: number, slow: { readonly dirtyBytes: number; readonly thresholdBytes: number }): void {
-    const config = this.config.autoConverge;
-    if (config === null) return;
+    const { autoConverge: config, dirtyLimit } = this.config;
+    if (config === null) {
+      if (dirtyLimit !== null && !this.#limited) this.#limitGuest(nowNs, dirtyLimit);
+      return;
+    }
     const percent = nextThrottlePercent(config, this.throttlePercent, slow.dirtyBytes, slow.thresholdBytes);
     if (percent === this.throttlePercent) return;
     this.throttlePercent = percent;
@@ -301,6 +308,20 @@ export class MigrationThread implements Actor, BlackoutHost {
       text: `vCPUs throttled to ${percent} %`,
       detail: { percent, dirtyBytes: slow.dirtyBytes, thresholdBytes: Math.round(slow.thresholdBytes) },
     });
+  }
+
+  #limitGuest(nowNs: number, { quota, periodNs }: DirtyLimitConfig): void {
+    this.#limited = true;
+    this.#parts.guest.setDirtyLimit(nowNs, quota, periodNs);
+    const text = `vCPUs limited to ${Math.floor(quota / 1048576)} MiB/s of dirt each`;
+    this.#parts.emit({ timeNs: nowNs, durationNs: 0, kind: 'throttle', text, detail: { quota } });
+  }
+
+  #releaseGuest(nowNs: number): void {
+    this.throttlePercent = 0;
+    this.#parts.guest.setThrottle(nowNs, 0);
+    if (this.#limited) this.#parts.guest.setDirtyLimit(nowNs, 0, this.config.dirtyLimit!.periodNs);
+    this.#limited = false;
   }
 
   /** A sync per loop step (a device too large for the threshold) would drown everything: at most one event per 10 ms then. */
@@ -375,6 +396,7 @@ export class MigrationThread implements Actor, BlackoutHost {
     this.#phase('switchover', this.stopNs, nowNs);
     for (const device of this.devices) device.finish(nowNs);
     for (const tracker of this.#trackers) tracker.stop(nowNs);
+    this.#releaseGuest(nowNs);
     const loadNs = this.config.returnPath ? 0 : this.blackout!.loadNs;
     this.#step = (at) => this.#resumed(at);
     return nowNs + loadNs + Math.round(this.config.costs.resume);
@@ -408,8 +430,7 @@ export class MigrationThread implements Actor, BlackoutHost {
     this.endNs = nowNs;
     for (const device of this.devices.slice(0, this.#devicesSetUp)) device.abort(nowNs);
     for (const tracker of this.#trackers.slice(0, this.#trackersStarted)) tracker.stop(nowNs);
-    this.throttlePercent = 0;
-    this.#parts.guest.setThrottle(nowNs, 0);
+    this.#releaseGuest(nowNs);
     const phaseStartNs = this.stopNs >= 0 ? this.stopNs : this.startNs + this.setupNs;
     this.#phase(this.stopNs >= 0 ? 'switchover' : 'precopy', phaseStartNs, nowNs);
     this.#parts.emit({

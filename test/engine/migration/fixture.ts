@@ -108,6 +108,8 @@ export class MigrationBench {
       stop: () => (this.running = false),
       resume: () => (this.running = true),
       stall: () => undefined,
+      setDirtyLimit: () => undefined,
+
       setThrottle: (_nowNs, percent) => this.throttles.push(percent),
       asleepNs: () => 0,
     };
