@@ -51,6 +51,7 @@ export const COSTS = {
   pml_exit: cost(2 * US, 'ns', [0, 1e6], 'exit of a full PML buffer of 512 entries', 'estimate'),
   ring_exit: cost(5 * US, 'ns', [0, 1e9], 'exit of a vCPU whose dirty ring is full, to its return', 'estimate'),
   ring_collect: cost(30, 'ns/page', [0, 1e6], 'collect and reset one ring entry', 'estimate'),
+  slot_change: cost(60 * US, 'ns', [0, 1e9], 'add or delete a KVM memslot, with its synchronize_srcu', 'estimate'),
   log_enable: cost(0.1 * MS, 'ns', [0, 1e10], 'switch dirty logging on, initially set', 'cloud-hypervisor issue 8899'),
   log_enable_gib: cost(
     4.5 * MS,

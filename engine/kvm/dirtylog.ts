@@ -13,6 +13,8 @@
 // yet cleared. A page in either is not armed: what is written to it before its chunk is cleared is not reported again
 // (and need not be: the page is not sent before the clear). A GET merges only `fresh`: pages of `seen` were merged
 // before and are still in the migration bitmap, because a page leaves it only after the clear of its chunk.
+// A slot that goes while logging has its log taken first (QEMU does a GET before the removal); what sits in PML buffers
+// at that moment is not in it, and a slot that comes back is all ones only when initially set.
 // Invariant: every page of a logged slot is exactly one of armed, fresh or seen while logging is on.
 //
 // Cost: GET and CLEAR work on what is dirty; their simulated time also counts the bitmap that the kernel copies whole.
@@ -22,7 +24,7 @@ import { DirtyBitmap } from '../core/bitmap.ts';
 import { ok, type Outcome } from '../core/errno.ts';
 import type { ClearReport, HarvestReport } from '../core/ports.ts';
 import { Protection } from './protection.ts';
-import { gib, loggedPages } from './slots.ts';
+import { gib, loggedPages, type Memslot } from './slots.ts';
 import type { KvmTracking, KvmTrackingConfig } from './tracking.ts';
 
 export const PML_ENTRIES = 512;
@@ -37,6 +39,13 @@ export class KvmDirtyLog implements KvmTracking {
   readonly #protection: Protection;
   readonly #fresh: DirtyBitmap;
   readonly #seen: DirtyBitmap;
+  /** Slots now; the configuration's at first. */
+  #slots: readonly Memslot[];
+  /** Taken from the log of a slot that went, for the next GET. */
+  readonly #taken: DirtyBitmap;
+  /** The last pages noticed, as they would sit in a PML buffer; a ring of PML_ENTRIES. */
+  readonly #buffer = new Float64Array(PML_ENTRIES).fill(-1);
+  #bufferNext = 0;
   #logging = false;
 
   constructor(mode: DirtyLogMode, config: KvmTrackingConfig) {
@@ -45,6 +54,8 @@ export class KvmDirtyLog implements KvmTracking {
     this.#protection = new Protection(config.pages);
     this.#fresh = new DirtyBitmap(config.pages);
     this.#seen = new DirtyBitmap(config.pages);
+    this.#taken = new DirtyBitmap(config.pages);
+    this.#slots = config.slots;
   }
 
   get faults(): number {
@@ -57,23 +68,49 @@ export class KvmDirtyLog implements KvmTracking {
   }
 
   start(): Outcome<number> {
-    const { slots, backingPages, eagerSplit, costs } = this.#config;
     this.#logging = true;
-    const huge = backingPages > 1;
-    let ns = costs.log_enable;
-    for (const slot of slots) {
-      if (slot.readonly) continue;
-      if (this.mode !== 'initially-set') {
-        this.#protection.armed.setRange(slot.first, slot.pages);
-        ns += gib(slot.pages) * costs.log_enable_gib;
-        if (huge && eagerSplit) ns += gib(slot.pages) * costs.eager_split_gib;
-      } else {
-        this.#fresh.setRange(slot.first, slot.pages);
-      }
-      // Initially set, huge leaves stay whole until the first clear: eager split belongs to the clear.
-      if (huge && (this.mode === 'initially-set' || !eagerSplit)) this.#protection.protectHuge(slot.first, slot.pages);
-    }
+    let ns = this.#config.costs.log_enable;
+    for (const slot of this.#slots) ns += this.#enable(slot);
     return ok(Math.round(ns));
+  }
+
+  /** KVM_SET_USER_MEMORY_REGION with KVM_MEM_LOG_DIRTY_PAGES. */
+  #enable(slot: Memslot): number {
+    if (slot.readonly) return 0;
+    const { backingPages, eagerSplit, costs } = this.#config;
+    const huge = backingPages > 1;
+    let ns = 0;
+    if (this.mode !== 'initially-set') {
+      this.#protection.armed.setRange(slot.first, slot.pages);
+      ns += gib(slot.pages) * costs.log_enable_gib;
+      if (huge && eagerSplit) ns += gib(slot.pages) * costs.eager_split_gib;
+    } else {
+      this.#fresh.setRange(slot.first, slot.pages);
+    }
+    // Initially set, huge leaves stay whole until the first clear: eager split belongs to the clear.
+    if (huge && (this.mode === 'initially-set' || !eagerSplit)) this.#protection.protectHuge(slot.first, slot.pages);
+    return ns;
+  }
+
+  slotAdd(slot: Memslot): number {
+    this.#slots = [...this.#slots, slot];
+    return Math.round(this.#config.costs.slot_change + (this.#logging ? this.#enable(slot) : 0));
+  }
+
+  slotDel(slot: Memslot, drop: ((first: number, count: number) => void) | null): number {
+    const { costs } = this.#config;
+    this.#slots = this.#slots.filter((known) => known.first !== slot.first || known.pages !== slot.pages);
+    if (!this.#logging || slot.readonly) return Math.round(costs.slot_change);
+    const end = slot.first + slot.pages;
+    if (drop !== null) {
+      for (const page of this.#buffer) {
+        if (page >= slot.first && page < end && this.#fresh.clear(page)) drop(page, 1);
+      }
+    }
+    this.#fresh.takeRuns((first, count) => this.#taken.setRange(first, count), slot.first, end);
+    this.#seen.clearRange(slot.first, slot.pages);
+    this.#protection.armed.clearRange(slot.first, slot.pages);
+    return Math.round(costs.slot_change + costs.log_get + gib(slot.pages) * costs.log_get_gib);
   }
 
   stop(): number {
@@ -81,12 +118,15 @@ export class KvmDirtyLog implements KvmTracking {
     this.#protection.reset();
     this.#fresh.reset();
     this.#seen.reset();
+    this.#taken.reset();
     return 0;
   }
 
   harvest(_nowNs: number, into: DirtyBitmap): HarvestReport {
-    const { slots, costs } = this.#config;
-    const pages = this.#fresh.count;
+    const { costs } = this.#config;
+    const slots = this.#slots;
+    const pages = this.#fresh.count + this.#taken.count;
+    this.#taken.takeRuns((first, count) => into.setRange(first, count));
     const keep = this.mode === 'legacy' ? this.#protection.armed : this.#seen;
     this.#fresh.takeRuns((first, count) => {
       into.setRange(first, count);
@@ -145,10 +185,16 @@ export class KvmDirtyLog implements KvmTracking {
 
   readonly #log = (page: number): void => {
     this.#fresh.set(page);
+    this.#buffer[this.#bufferNext] = page;
+    this.#bufferNext = (this.#bufferNext + 1) % PML_ENTRIES;
   };
 
   readonly #logRun = (first: number, count: number): void => {
     this.#fresh.setRange(first, count);
+    for (let page = Math.max(first, first + count - PML_ENTRIES); page < first + count; page++) {
+      this.#buffer[this.#bufferNext] = page;
+      this.#bufferNext = (this.#bufferNext + 1) % PML_ENTRIES;
+    }
   };
 
   #costOf(faults: number, splits: number): number {

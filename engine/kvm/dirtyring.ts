@@ -18,7 +18,7 @@ import type { Actor } from '../core/scheduler.ts';
 import { PML_ENTRIES } from './dirtylog.ts';
 import { DirtyLimit } from './dirtylimit.ts';
 import { Protection } from './protection.ts';
-import { gib } from './slots.ts';
+import { gib, type Memslot } from './slots.ts';
 import type { KvmTracking, KvmTrackingConfig } from './tracking.ts';
 
 const RESERVED_ENTRIES = 64;
@@ -53,11 +53,14 @@ export class KvmDirtyRing implements KvmTracking {
   readonly #firstRing: readonly number[];
   readonly #turn: Uint32Array;
   readonly #soft: number;
+  /** Slots now; the configuration's at first. */
+  #slots: readonly Memslot[];
   #logging = false;
 
   constructor(config: KvmTrackingConfig, ring: DirtyRingConfig) {
     this.#config = config;
     this.#ring = ring;
+    this.#slots = config.slots;
     this.#soft = softLimit(ring.entries, config.hardware);
     invariant(this.#soft > 0, 'a ring has more entries than are kept in reserve');
     this.#protection = new Protection(config.pages);
@@ -86,18 +89,46 @@ export class KvmDirtyRing implements KvmTracking {
   }
 
   start(): Outcome<number> {
-    const { slots, backingPages, eagerSplit, costs } = this.#config;
     this.#logging = true;
-    let ns = costs.log_enable;
-    for (const slot of slots) {
-      if (slot.readonly) continue;
-      this.#protection.armed.setRange(slot.first, slot.pages);
-      ns += gib(slot.pages) * costs.log_enable_gib;
-      if (backingPages === 1) continue;
-      if (eagerSplit) ns += gib(slot.pages) * costs.eager_split_gib;
-      else this.#protection.protectHuge(slot.first, slot.pages);
-    }
+    let ns = this.#config.costs.log_enable;
+    for (const slot of this.#slots) ns += this.#enable(slot);
     return ok(Math.round(ns));
+  }
+
+  #enable(slot: Memslot): number {
+    if (slot.readonly) return 0;
+    const { backingPages, eagerSplit, costs } = this.#config;
+    this.#protection.armed.setRange(slot.first, slot.pages);
+    const ns = gib(slot.pages) * costs.log_enable_gib;
+    if (backingPages === 1) return ns;
+    if (eagerSplit) return ns + gib(slot.pages) * costs.eager_split_gib;
+    this.#protection.protectHuge(slot.first, slot.pages);
+    return ns;
+  }
+
+  slotAdd(slot: Memslot): number {
+    this.#slots = [...this.#slots, slot];
+    return Math.round(this.#config.costs.slot_change + (this.#logging ? this.#enable(slot) : 0));
+  }
+
+  /** The rings are reaped first; what the vCPUs' PML buffers hold then names a slot that is gone. */
+  slotDel(slot: Memslot, drop: ((first: number, count: number) => void) | null): number {
+    this.#slots = this.#slots.filter((known) => known.first !== slot.first || known.pages !== slot.pages);
+    const { costs } = this.#config;
+    if (!this.#logging || slot.readonly) return Math.round(costs.slot_change);
+    if (drop !== null) {
+      for (const ring of this.#rings) {
+        const last = ring.entries.subarray(Math.max(0, ring.count - PML_ENTRIES), ring.count);
+        const kept = last.filter((page) => page < slot.first || page >= slot.first + slot.pages);
+        for (const page of last) if (page >= slot.first && page < slot.first + slot.pages) drop(page, 1);
+        ring.count -= last.length;
+        ring.entries.set(kept, ring.count);
+        ring.count += kept.length;
+      }
+    }
+    const reaped = this.#reapAll();
+    this.#protection.armed.clearRange(slot.first, slot.pages);
+    return Math.round(costs.slot_change + reaped * costs.ring_collect);
   }
 
   stop(): number {
@@ -176,6 +207,7 @@ export class KvmDirtyRing implements KvmTracking {
     const { count, entries } = ring;
     for (let i = 0; i < count; i++) {
       this.#collected.set(entries[i]!);
+      // A page of a slot that went is not protected again; its slot's removal clears what this sets.
       this.#protection.armed.set(entries[i]!);
     }
     ring.count = 0;

@@ -11,6 +11,13 @@ export interface KvmTracking extends DirtyTracker {
   writeRun(group: number, firstPage: number, count: number): number;
   /** Pages noticed by a fault, D bit or ring entry so far. */
   readonly faults: number;
+  /** A slot appears; with logging on it is logged from then on. */
+  slotAdd(slot: Memslot): number;
+  /**
+   * A slot goes; with logging on its log is taken first and kept for the next harvest. `drop` is told of pages whose
+   * dirt goes with it: what sits in hardware buffers, where that hole is switched on.
+   */
+  slotDel(slot: Memslot, drop: ((first: number, count: number) => void) | null): number;
   /** Threads of its own: the ring's reaper. */
   readonly actors?: readonly Actor[];
   /** Only the ring can limit vCPUs one by one. */
@@ -36,6 +43,7 @@ export interface KvmCosts {
   readonly pml_exit: number;
   readonly ring_exit: number;
   readonly ring_collect: number;
+  readonly slot_change: number;
   readonly log_enable: number;
   readonly log_enable_gib: number;
   readonly log_get: number;
