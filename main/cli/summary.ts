@@ -180,7 +180,7 @@ function chartLines(store: Store, { row, series, summary }: StoredRun): string[]
   const line = (name: string, text: string, scale: string): string =>
     `${pad(name, nameWidth)} ${text} ${pad(scale, scaleWidth, 'right')}`.trimEnd();
   const lines = [
-    `Dirty pages by source over ${formatDuration(toNs)}; each row on its own scale, its peak at the right:`,
+    `Dirty pages by source over ${formatDuration(toNs)}; a scale for each row, its peak at right:`,
   ].flatMap((text) => wrap(text, WIDTH));
   for (const [i, { info }] of shown.entries()) {
     const { peaks, top } = rows[i]!;

@@ -2,7 +2,8 @@
 //
 // A reader that goes away (`brownout list | head -1`) is no error: what remains is dropped and the command ends as usual.
 // Ctrl-C is a request: the first aborts `interrupted`, on which a command cancels and keeps what it has; the second ends
-// the process at once.
+// the process at once. One key press arrives several times (the terminal tells every process of the group, and npm and our
+// own launcher pass it on): what comes within SAME_PRESS_MS is the same press.
 import { writeSync } from 'node:fs';
 
 export interface Terminal {
@@ -25,6 +26,8 @@ export interface Terminal {
 export const EXIT = { done: 0, failed: 1, wrongInput: 2, interrupted: 130 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
+const SAME_PRESS_MS = 300;
+
 /** The terminal of this process. `dispose` removes what was installed. */
 export function processTerminal(): Terminal & { dispose(): void } {
   const interruption = new AbortController();
@@ -36,7 +39,11 @@ export function processTerminal(): Terminal & { dispose(): void } {
     if (error.code !== 'EPIPE') throw error;
     readerGone = true;
   };
+  let pressedMs = -Infinity;
   const onInterrupt = (): void => {
+    const now = performance.now();
+    if (now - pressedMs < SAME_PRESS_MS) return;
+    pressedMs = now;
     if (interruption.signal.aborted) process.exit(EXIT.interrupted);
     interruption.abort();
   };
@@ -44,6 +51,9 @@ export function processTerminal(): Terminal & { dispose(): void } {
   stderr.on('error', onError);
   process.on('SIGINT', onInterrupt);
   process.on('SIGTERM', onInterrupt);
+  // The launcher that passes signals on to us was killed itself.
+  process.on('disconnect', onInterrupt);
+  process.channel?.unref();
 
   const clearProgress = (): void => {
     if (progressShown) stderr.write('\r\x1b[K');
@@ -73,6 +83,7 @@ export function processTerminal(): Terminal & { dispose(): void } {
       clearProgress();
       process.off('SIGINT', onInterrupt);
       process.off('SIGTERM', onInterrupt);
+      process.off('disconnect', onInterrupt);
     },
   };
 

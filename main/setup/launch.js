@@ -84,10 +84,13 @@ function silenceTypeStripping() {
  * @returns {Promise<void>}
  */
 function runWith(node, root, script, args) {
-  const child = spawn(node, [path.join(root, script)].concat(args), { stdio: 'inherit', env: withNodeFirst(node) });
-  // Ctrl-C reaches the whole process group: the child decides what it means, we wait for it.
-  process.on('SIGINT', () => undefined);
-  /** @type {('SIGTERM' | 'SIGHUP')[]} */ (['SIGTERM', 'SIGHUP']).forEach((signal) => {
+  const child = spawn(node, [path.join(root, script)].concat(args), {
+    // The channel tells the child when we are killed and cannot tell it ourselves.
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    env: withNodeFirst(node),
+  });
+  // The child decides what they mean, we wait for it. Ctrl-C in a terminal reaches it twice; it takes that as once.
+  /** @type {('SIGINT' | 'SIGTERM' | 'SIGHUP')[]} */ (['SIGINT', 'SIGTERM', 'SIGHUP']).forEach((signal) => {
     process.on(signal, () => child.kill(signal));
   });
   return new Promise((resolve) => {

@@ -18,8 +18,8 @@ export interface Options {
   readonly node?: string;
   /** Another entry than the command, from the root. */
   readonly script?: string;
-  /** Ctrl-C, once this says so. */
-  readonly interruptWhen?: () => boolean;
+  /** Sends the signal once `when` says so. */
+  readonly interrupt?: { readonly when: () => boolean; readonly signal: NodeJS.Signals };
   /** kill -9 after so many milliseconds. */
   readonly killAfterMs?: number;
 }
@@ -38,13 +38,13 @@ export function brownout(args: readonly string[], options: Options = {}): Promis
   // A command that ends without reading its input is no failure of the test.
   child.stdin.on('error', () => undefined);
   child.stdin.end(options.input ?? '');
-  const { interruptWhen, killAfterMs } = options;
+  const { interrupt, killAfterMs } = options;
   const watching =
-    interruptWhen &&
+    interrupt &&
     setInterval(() => {
-      if (!interruptWhen()) return;
+      if (!interrupt.when()) return;
       clearInterval(watching);
-      child.kill('SIGINT');
+      child.kill(interrupt.signal);
     }, 20);
   const killing = killAfterMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfterMs);
   return new Promise((done, fail) => {

@@ -1,14 +1,17 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import stringWidth from 'string-width';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi, type TestContext } from 'vitest';
 import { parseExperiment } from '../../../engine/experiment/parse.ts';
 import type { Experiment } from '../../../engine/experiment/schema.ts';
 import { createSimulation } from '../../../engine/experiment/simulate.ts';
+import { isGoodNode } from '../../../main/setup/decide.js';
+import type { RunRow } from '../../../main/store/rows.ts';
 import { Store } from '../../../main/store/store.ts';
 import { SimulationPool } from '../../../main/workers/pool.ts';
 import { aFolder } from '../aFolder.ts';
-import { brownout, ROOT } from './brownout.ts';
+import { brownout, ROOT, type Ended } from './brownout.ts';
 import { aLongExperiment, aSmallExperiment } from './experiments.ts';
 
 const aDb = (): string => join(aFolder(), 'runs.db');
@@ -31,6 +34,27 @@ function hashHere(experiment: Experiment): string {
 async function hashOfCommand(file: string, node?: string): Promise<string> {
   const { stdout } = await brownout(['run', file, '--no-save', '--json'], node === undefined ? {} : { node });
   return (JSON.parse(stdout) as { run: { hash: string } }).run.hash;
+}
+
+/** Another Node than ours, as the system brings it; skips the test where there is none. */
+function otherNode(context: TestContext): string {
+  const found = (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .filter((folder) => !folder.includes('node_modules'))
+    .map((folder) => join(folder, 'node'))
+    .find((file) => existsSync(file));
+  context.skip(found === undefined, 'there is no other Node on the PATH');
+  return found ?? '';
+}
+
+/** Whether this Node cannot run Brownout itself and starts the bundled one. */
+function launches(node: string): boolean {
+  const { version, napi } = JSON.parse(
+    execFileSync(node, ['-p', 'JSON.stringify({ version: process.versions.node, napi: process.versions.napi })'], {
+      encoding: 'utf8',
+    }),
+  ) as { version: string; napi: string };
+  return !isGoodNode(version, napi);
 }
 
 describe('brownout run', () => {
@@ -94,7 +118,7 @@ describe('brownout run', () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toMatch(new RegExp(`^${file}:2:\\d+: guest\\.memory: "16G" is not a size: `, 'm'));
     expect(stderr).toMatch(new RegExp(`^${file}:2:\\d+: guest\\.vcpu: `, 'm'));
-    expect(() => statSync(db)).toThrow();
+    expect(existsSync(db)).toBe(false);
   });
 
   it.each([
@@ -135,20 +159,42 @@ describe('brownout run', () => {
 });
 
 describe('Ctrl-C', () => {
-  it('cancels: what was measured is shown and kept, marked cancelled, and the code is 130', async () => {
+  async function interrupted(signal: NodeJS.Signals, node?: string): Promise<{ ended: Ended; row: () => RunRow }> {
     const db = aDb();
     const store = new Store(db);
     onTestFinished(() => {
       store.close();
     });
-    const file = aLongExperiment();
-    const ended = brownout(['run', file, '--db', db], { interruptWhen: () => (store.list()[0]?.sampleCount ?? 0) > 0 });
-    const { code, signal, stdout, stderr } = await ended;
-    expect({ code, signal }).toEqual({ code: 130, signal: null });
-    expect(stdout).toMatch(/^Cancelled after/m);
-    expect(stderr).toContain('Kept as run 1');
-    expect(store.run(1).row).toMatchObject({ status: 'finished', outcome: 'cancelled' });
-    expect(store.run(1).row.sampleCount).toBeGreaterThan(0);
+    const when = (): boolean => (store.list()[0]?.sampleCount ?? 0) > 0;
+    const ended = await brownout(['run', aLongExperiment(), '--db', db], {
+      interrupt: { when, signal },
+      ...(node === undefined ? {} : { node }),
+    });
+    return { ended, row: () => store.run(1).row };
+  }
+
+  it('cancels: what was measured is shown and kept, marked cancelled, and the code is 130', async () => {
+    const { ended, row } = await interrupted('SIGINT');
+    expect(ended).toMatchObject({ code: 130, signal: null });
+    expect(ended.stdout).toMatch(/^Cancelled after/m);
+    expect(ended.stderr).toContain('Kept as run 1');
+    expect(row()).toMatchObject({ status: 'finished', outcome: 'cancelled' });
+    expect(row().sampleCount).toBeGreaterThan(0);
+  });
+
+  it('reaches the bundled Node through the one that launched it', async (context) => {
+    const { ended, row } = await interrupted('SIGINT', otherNode(context));
+    expect(ended).toMatchObject({ code: 130, signal: null });
+    expect(row()).toMatchObject({ status: 'finished', outcome: 'cancelled' });
+  });
+
+  it('is what the bundled Node makes of it when its launcher is killed', async (context) => {
+    const node = otherNode(context);
+    context.skip(!launches(node), 'the other Node runs Brownout itself');
+    const { row } = await interrupted('SIGKILL', node);
+    await vi.waitFor(() => {
+      expect(row()).toMatchObject({ status: 'finished', outcome: 'cancelled' });
+    }, 10_000);
   });
 });
 
@@ -171,18 +217,7 @@ describe('the same file and seed give the same hash', () => {
   });
 
   it('also under the Node that the system brings', async (context) => {
-    const other = (process.env['PATH'] ?? '')
-      .split(delimiter)
-      .filter((folder) => !folder.includes('node_modules'))
-      .map((folder) => join(folder, 'node'))
-      .find((file) => {
-        try {
-          return statSync(file).isFile();
-        } catch {
-          return false;
-        }
-      });
-    context.skip(other === undefined, 'there is no other Node on the PATH');
+    const other = otherNode(context);
     const file = aSmallExperiment();
     expect(await hashOfCommand(file, other)).toBe(hashHere(parsed(file)));
   });
