@@ -107,7 +107,8 @@ export class OperationTraffic implements Traffic {
   }
 
   playUntil(untilNs: number): void {
-    while (this.#late.dueNs <= untilNs) this.#writeLate(this.#late.take());
+    const endNs = Math.min(untilNs, this.#options.dmaEndNs());
+    while (this.#late.dueNs <= endNs) this.#writeLate(this.#late.take());
   }
 
   run(nowNs: number): number {
@@ -130,8 +131,11 @@ export class OperationTraffic implements Traffic {
     }
     const deviceNs = this.#stopped ? -1 : Math.min(nowNs, endNs);
     const guestNs = Math.min(nowNs, this.#options.guestEndNs());
-    this.#play(nowNs, deviceNs, guestNs);
-    if (endNs <= nowNs) this.#stopped = true;
+    this.#play(deviceNs, guestNs);
+    if (endNs <= nowNs) {
+      this.#stopped = true;
+      while (this.#late.dueNs <= nowNs) this.#late.take();
+    }
     this.#atNs = nowNs;
   }
 
@@ -145,7 +149,7 @@ export class OperationTraffic implements Traffic {
   }
 
   /** What is due until `nowNs`: the device's part until `deviceNs`, the driver's until `guestNs`. */
-  #play(nowNs: number, deviceNs: number, guestNs: number): void {
+  #play(deviceNs: number, guestNs: number): void {
     const { cpuFreeNs } = this.#dma;
     const clock = this.#clock;
     for (;;) {
@@ -161,7 +165,7 @@ export class OperationTraffic implements Traffic {
           timer = false;
         }
       }
-      if (lateNs <= nowNs && lateNs <= opNs && lateNs <= driverNs) this.#writeLate(this.#late.take());
+      if (lateNs <= deviceNs && lateNs <= opNs && lateNs <= driverNs) this.#writeLate(this.#late.take());
       else if (opNs <= deviceNs && (opNs < driverNs || driverNs > guestNs)) this.#operate(opNs);
       else if (driverNs <= guestNs) {
         if (timer) this.#dma.runTimer(driverNs);

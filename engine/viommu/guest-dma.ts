@@ -226,7 +226,7 @@ export class GuestDma {
       this.#container.inFlight.playUntil(doneNs);
       for (let i = 0; i < pages; i++) this.#stale.delete(iovaPage + i);
     }
-    for (let i = 0; i < pages; i++) this.#domain.iotlb.invalidatePage(this.#domain.id, this.#ramMap.gpaOf(ramPage + i));
+    for (let i = 0; i < pages; i++) this.#domain.flushRange(this.#ramMap.gpaOf(ramPage + i), 1);
     this.#bigLock.release(doneNs);
     return doneNs;
   }

@@ -242,7 +242,8 @@ export class VmmContainer {
     if (taken === NOT_TAKEN) return -1;
     this.counters.entries += domain.table.cost.entries;
     this.counters.flushes++;
-    domain.iotlb.invalidatePage(domain.id, iovaPage);
+    if (domain.atcs.length === 0) domain.iotlb.invalidatePage(domain.id, iovaPage);
+    else domain.flushRange(iovaPage, 1);
     const { iommu_unmap, iotlb_flush, dirty_ioctl, pte_walk } = this.#costs;
     if (!logging) return iommu_unmap + iotlb_flush;
     if (this.tracker !== 'iommu') {
