@@ -60,6 +60,17 @@ export class TableArena {
 
   /** The first slot of an empty table, or -1 if there is no memory. */
   allocate(): number {
+    const used = this.used;
+    const slot = this.allocateUncleared();
+    // A slot never used before is zero.
+    if (slot >= 0 && slot < used) {
+      this.words.fill(0, slot * ENTRIES_PER_SLOT * 2, (slot + this.slotsPerTable) * ENTRIES_PER_SLOT * 2);
+    }
+    return slot;
+  }
+
+  /** The same for a caller that writes every entry before anyone looks: old entries may still be there. */
+  allocateUncleared(): number {
     if (this.failAfter === 0) {
       this.failAfter = -1;
       return -1;
@@ -70,6 +81,9 @@ export class TableArena {
       if (this.used + this.slotsPerTable > this.capacity && !this.grow()) return -1;
       slot = this.used;
       this.used += this.slotsPerTable;
+    } else {
+      // A bit that the IOTLB held can have been written back since the table was freed.
+      this.clearShadow(slot);
     }
     this.walked[slot] = this.entriesPerTable;
     this.tables++;
@@ -77,16 +91,26 @@ export class TableArena {
     return slot;
   }
 
-  /** Gives a table back. Its words are cleared, so that the next owner finds it empty. */
+  /** Gives a table back; the tables below it have been given back before. */
   free(slot: number): void {
     this.countBelow(this.parent[slot]!, -this.walked[slot]!);
-    const last = slot + this.slotsPerTable;
-    this.words.fill(0, slot * ENTRIES_PER_SLOT * 2, last * ENTRIES_PER_SLOT * 2);
-    this.shadow.fill(0, slot * 16, last * 16);
-    this.summary.fill(0, slot, last);
-    this.parent.fill(-1, slot, last);
+    this.clearShadow(slot);
+    this.parent.fill(-1, slot, slot + this.slotsPerTable);
     this.freed.push(slot);
     this.tables--;
+  }
+
+  /** Leads to every entry of a table; for a table whose leaves are all dirty. */
+  fillShadow(slot: number): void {
+    const last = slot + this.slotsPerTable;
+    this.shadow.fill(-1, slot * 16, last * 16);
+    this.summary.fill(0xffff, slot, last);
+  }
+
+  private clearShadow(slot: number): void {
+    const last = slot + this.slotsPerTable;
+    this.shadow.fill(0, slot * 16, last * 16);
+    this.summary.fill(0, slot, last);
   }
 
   /** Says which entry points to a table not pointed to before, and carries dirt that it already holds upwards (invariant 3). */

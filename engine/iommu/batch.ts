@@ -55,7 +55,7 @@ export function touchBatch(port: DmaPort, pages: Float64Array, from: number, to:
   const pageMask = (1 << pageShift) - 1;
   const unitShift = format.granuleShift - format.addressUnitShift;
   const { addressHi, replicaLo, presentLo, readLo, readHi, writableLo, writableXorLo, writableHi } = format;
-  const { dirtyLo, dirtyXorLo, dirtyHiShift, dirtyHiAlways, hardwareSetLo, hardwareClearLo } = format;
+  const { dirtyLo, dirtyXorLo, dirtyHiShift, dirtyHiAlways, hardwareSetLo, hardwareClearLo, noTranslateLo } = format;
   const alwaysReadable = (readLo | readHi) === 0;
   const recording = domain.recording;
   const needed = write ? WRITE : READ;
@@ -123,7 +123,8 @@ export function touchBatch(port: DmaPort, pages: Float64Array, from: number, to:
       const unitsHi = hi & addressHi;
       let log2 = level * indexBits;
       if (replicaLo !== 0 && (lo & replicaLo) === replicaLo) log2 = leafSizeLog2(format, level, lo, hi);
-      if ((lo & presentLo) === 0 || !(write ? writable : readable) || unitsHi > 0x7ff || log2 > 30) {
+      const uncached = level !== 0 && (lo & noTranslateLo) !== 0;
+      if (uncached || (lo & presentLo) === 0 || !(write ? writable : readable) || unitsHi > 0x7ff || log2 > 30) {
         touchOne(port, page, write);
         sizes = iotlb.sizes;
         continue;

@@ -27,6 +27,8 @@ export class Domain {
   readonly hardware: TrackingHardware;
   /** ATCs of attached devices; `attachAtc` adds. */
   readonly atcs: Iotlb[] = [];
+  /** Writes that are translated and have not landed yet (inflight.ts), oldest first. */
+  readonly inFlight = new Set<{ complete(): void }>();
   tracking = false;
   /** Dirty bits that hardware set in memory or in an IOTLB entry. */
   dirtySets = 0;
@@ -64,14 +66,23 @@ export class Domain {
     return 1;
   }
 
+  /** Invalidates, and returns when every write that was translated before has landed (an invalidation drains DMA). */
   flushRange(first: number, count: number): void {
     this.iotlb.invalidateRange(this.id, first, count);
     for (const atc of this.atcs) atc.invalidateRange(this.id, first, count);
+    this.drain();
   }
 
   flushDomain(): void {
     this.iotlb.invalidateDomain(this.id);
     for (const atc of this.atcs) atc.invalidateDomain(this.id);
+    this.drain();
+  }
+
+  private drain(): void {
+    if (this.inFlight.size === 0) return;
+    for (const write of this.inFlight) write.complete();
+    this.inFlight.clear();
   }
 
   /**
@@ -117,17 +128,19 @@ export class Domain {
     // A leaf without a dirty state has nothing to be written: as good as dirty.
     let dirty = isDirty(format, lo, hi) || !canBeDirty(format, hi);
     let held = false;
+    // A block that is being split (ARM nT) is translated but not cached: its Dirty bit cannot be held either.
+    const uncached = table.foundLevel > 0 && (lo & format.noTranslateLo) !== 0;
     if (write && !dirty && this.recording) {
       this.dirtySets++;
       dirty = true;
-      held = iotlb.held;
+      held = iotlb.held && !uncached;
       if (!held) setDirty(table, e);
     }
     const log2 = leafSizeLog2(format, table.foundLevel, lo, hi);
-    const pa = leafAddress(format, lo, hi);
+    const pa = leafAddress(format, log2, lo, hi);
     const flags =
       (readable ? READ : 0) | (writable ? WRITE : 0) | (dirty ? CACHED_DIRTY : 0) | (held ? CACHED_HELD : 0);
-    iotlb.fill(id, granule, log2, pa, e, flags);
+    if (!uncached) iotlb.fill(id, granule, log2, pa, e, flags);
     const size = POWER_OF_TWO[log2]!;
     return pa + (granule - Math.floor(granule / size) * size);
   }

@@ -2,6 +2,7 @@
 import { READ, WRITE } from './formats/format.ts';
 import type { PteFormat } from './formats/format.ts';
 import { TABLE_BASE_HI } from './arena.ts';
+import { POWER_OF_TWO } from './leafchoice.ts';
 
 const UNITS_IN_LO = 0x100000;
 /** Bits 51:32 of a word, as far as any format's table address goes, without TABLE_BASE_HI. */
@@ -71,15 +72,11 @@ export function leafSizeLog2(row: PteFormat, level: number, lo: number, hi: numb
   return 20 + 32 - Math.clz32(clearHi & -clearHi);
 }
 
-/** The granule of physical memory at which a leaf starts. */
-export function leafAddress(row: PteFormat, lo: number, hi: number): number {
-  const units = (hi & row.addressHi) * UNITS_IN_LO + (lo >>> 12);
-  if (row.replicaLo !== 0 && (lo & row.replicaLo) === row.replicaLo) {
-    let lowest = 1;
-    while (Math.floor(units / lowest) % 2 === 1) lowest *= 2;
-    return units - (lowest - 1);
-  }
-  return units / unitsPerGranule(row);
+/** The granule of physical memory at which a leaf of 2^log2 granules starts. Low bits that say something else (size, nT) are cut. */
+export function leafAddress(row: PteFormat, log2: number, lo: number, hi: number): number {
+  const granule = ((hi & row.addressHi) * UNITS_IN_LO + (lo >>> 12)) / unitsPerGranule(row);
+  const size = POWER_OF_TWO[log2]!;
+  return Math.floor(granule / size) * size;
 }
 
 export function unitsPerGranule(row: PteFormat): number {

@@ -32,8 +32,8 @@ export function harvest(
 ): void {
   table.cost.entries += entriesInRange(table, table.root, table.levels - 1, first, last);
   if (table.format.replicated) {
-    leadToEdge(table, first);
-    leadToEdge(table, last);
+    leadToEdge(table, first, first, last);
+    leadToEdge(table, last, first, last);
   }
   const pass = { table, first, last, options, runs };
   followTable(pass, table.root, table.levels - 1, first, last);
@@ -41,13 +41,16 @@ export function harvest(
 }
 
 /** A repeated leaf across the edge of the range can have its dirt in replicas outside: make a shadow bit inside lead to it. */
-function leadToEdge(table: TableState, granule: number): void {
+function leadToEdge(table: TableState, granule: number, first: number, last: number): void {
   const e = findEntry(table, granule);
   if (e < 0) return;
   const { words } = table.arena;
   const level = table.foundLevel;
   const log2 = entry.leafSizeLog2(table.format, level, words[2 * e]!, words[2 * e + 1]!);
-  if (replicas(table, level, log2) > 1 && leafIsDirty(table, e, level, log2)) markDirty(table.arena, e);
+  if (replicas(table, level, log2) === 1 || !leafIsDirty(table, e, level, log2)) return;
+  const size = POWER_OF_TWO[log2]!;
+  const leafFirst = Math.floor(granule / size) * size;
+  if (leafFirst < first || leafFirst + size - 1 > last) markDirty(table.arena, e);
 }
 
 /** Entries that the kernel's walk of [first, last] looks at, present or not. */

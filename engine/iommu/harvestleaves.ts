@@ -161,7 +161,9 @@ export function harvestLeaf(pass: HarvestPass, level: number, granule: number, e
   const groupEnd = groupFirst + all * itemSize;
   if (all === 1) {
     runs.push(Math.max(first, granule), itemSize);
-  } else if (isFirstMet(pass, group, e, granule, groupFirst, itemSize)) {
+  } else {
+    // A bit left by an earlier read can lead to a clean replica: the leaf's turn comes at another.
+    if (!isFirstMet(pass, group, e, granule, groupFirst, itemSize)) return true;
     // The walk enters at the item that holds `start` and records items to the group's end, or the range's.
     const start = Math.max(first, groupFirst);
     const entered = Math.floor((start - groupFirst) / itemSize) * itemSize + groupFirst;
@@ -178,9 +180,12 @@ export function harvestLeaf(pass: HarvestPass, level: number, granule: number, e
   return true;
 }
 
-/** Several replicas can lead here: the leaf is recorded at the first. Where the range enters inside it, that is the entry at `first`. */
+/**
+ * Several replicas can lead here, dirty or not; the leaf is recorded once: at the entry where the range enters it, else at its first
+ * dirty replica, else (all of its dirt lies beyond the range) at the entry where the range ends.
+ */
 function isFirstMet(
-  { table, first }: HarvestPass,
+  { table, first, last }: HarvestPass,
   group: number,
   e: number,
   granule: number,
@@ -192,5 +197,7 @@ function isFirstMet(
   for (let i = group; i < e; i++) {
     if (entry.isDirty(table.format, words[2 * i]!, words[2 * i + 1]!)) return false;
   }
-  return true;
+  return (
+    entry.isDirty(table.format, words[2 * e]!, words[2 * e + 1]!) || (granule <= last && last < granule + itemSize)
+  );
 }

@@ -11,6 +11,7 @@
 import { canBeDirty, dirtied, isDirty, leafAddress } from './entry.ts';
 import { markDirty } from './arena.ts';
 import { POWER_OF_TWO } from './leafchoice.ts';
+import { DirtyRuns } from './runs.ts';
 import type { TableState } from './tablestate.ts';
 
 export interface IotlbGeometry {
@@ -78,6 +79,8 @@ export class Iotlb {
     domainInvalidations: 0,
     globalInvalidations: 0,
   };
+  /** Granules whose held Dirty bit found no entry to go to: dirt that is gone. Whoever wants to know resets it. */
+  readonly dropped = new DirtyRuns();
   private readonly countBySize = new Int32Array(54);
   private readonly tables: (TableState | undefined)[] = [];
 
@@ -244,9 +247,11 @@ export class Iotlb {
       table === undefined ||
       words === undefined ||
       (lo | hi) === 0 ||
-      leafAddress(table.format, lo, hi) !== this.pa[way]
+      leafAddress(table.format, this.sizeOf(way), lo, hi) !== this.pa[way]
     ) {
       this.counters.writebacksDropped++;
+      const size = POWER_OF_TWO[this.sizeOf(way)]!;
+      this.dropped.push(this.keyOf(way) * size, size);
       return;
     }
     this.counters.writebacks++;

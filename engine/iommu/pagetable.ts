@@ -116,7 +116,7 @@ export class PageTable extends TableState {
     return {
       first: Math.floor(granule / count) * count,
       count,
-      pa: entry.leafAddress(row, lo, hi),
+      pa: entry.leafAddress(row, log2, lo, hi),
       readable: entry.isReadable(row, lo, hi),
       writable: entry.isWritable(row, lo, hi),
       dirty: leafIsDirty(this, found, level, log2),

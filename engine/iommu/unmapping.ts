@@ -78,3 +78,33 @@ export function freeTable(table: TableState, slot: number, level: number): void 
   arena.free(slot);
   table.cost.tablesFreed++;
 }
+
+/** Frees the tables that [first, first + count) covers fully; their leaves have been cleared already. */
+export function freeEmptied(table: TableState, first: number, count: number): void {
+  freeIn(table, table.root, table.levels - 1, first, first + count - 1);
+}
+
+function freeIn(table: TableState, slot: number, level: number, first: number, last: number): void {
+  if (level === 0) return;
+  const { arena, format } = table;
+  const { words, entriesPerTable } = arena;
+  const itemSize = POWER_OF_TWO[level * format.indexBits]!;
+  let index = indexAt(format, level, first);
+  for (let granule = Math.floor(first / itemSize) * itemSize; granule <= last && index < entriesPerTable; index++) {
+    const e = slot * ENTRIES_PER_SLOT + index;
+    const lo = words[2 * e]!;
+    if ((lo & format.presentLo) !== 0 && (lo & format.tableMaskLo) === table.tableTestLo[level]) {
+      const child = entry.tableSlot(format, lo, words[2 * e + 1]!);
+      const end = Math.min(last, granule + itemSize - 1);
+      if (granule >= first && end === granule + itemSize - 1) {
+        words[2 * e] = 0;
+        words[2 * e + 1] = 0;
+        freeTable(table, child, level - 1);
+        table.cache.forget(granule, itemSize);
+      } else {
+        freeIn(table, child, level - 1, Math.max(first, granule), end);
+      }
+    }
+    granule += itemSize;
+  }
+}

@@ -146,6 +146,19 @@ describe('AMD v1', () => {
     expect(runs.length).toBe(0);
   });
 
+  it('records a repeated leaf once, however many replicas lead to it', () => {
+    const table = new PageTable(row, { pageSizes: [65536] });
+    table.map(16, 16, 16, RW);
+    for (const granule of [20, 22]) setDirty(table, table.walk(16)!.entry + granule - 16);
+    const runs = new DirtyRuns();
+    table.readDirty(0, 18, { clear: false }, runs); // ends inside: the replica at 17 now leads there, though it is clean
+    expect(list(runs)).toEqual([[16, 2]]);
+    runs.reset();
+    table.readDirty(0, 64, { clear: false }, runs);
+    expect(list(runs)).toEqual([[16, 16]]);
+    expect(runs.total).toBe(16);
+  });
+
   it('has no 512 GiB leaf', () => {
     const table = new PageTable(row);
     table.map(0, 0, 2 ** 27, RW);
