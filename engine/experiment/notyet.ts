@@ -34,9 +34,11 @@ export const NOT_YET: readonly NotYet[] = [
   { path: 'iommu.type1.unmap_dirty', works: ['whole-mappings'], what: 'the single-mapping rule' },
   { path: 'iommu.type1.bitmap', works: ['from-iova'], what: 'another bitmap base' },
   { path: 'iommu.type1.mappings', works: [65535], what: 'another mapping limit' },
+  { path: 'viommu.iotlb', works: [], what: 'the size of the emulated IOTLB' },
   { path: 'memory_map.update', works: ['as-is'], what: 'another treatment of memory-map changes' },
   { path: 'defects.whole_space_unmap_at_zero', works: [false], what: 'this defect' },
   { path: 'defects.slot_removal_drops_buffers', works: [false], what: 'this defect' },
+  { path: 'defects.walk_stops_at_hole', works: [true], what: 'a kernel whose dirty read goes on after a hole' },
   { path: 'changes[].do', works: [], what: 'a change on the way' },
   { path: 'migration.multifd.zero_copy', works: [false], what: 'zero-copy sending' },
   { path: 'migration.multifd.flush_each_section', works: [false], what: 'the old multifd synchronisation' },
@@ -44,6 +46,13 @@ export const NOT_YET: readonly NotYet[] = [
   { path: 'migration.xbzrle.enabled', works: [false], what: 'XBZRLE' },
   { path: 'migration.postcopy.enabled', works: [false], what: 'post-copy' },
   { path: 'migration.mapped_ram.enabled', works: [false], what: 'mapped-ram' },
+  { path: 'costs.xbzrle_encode', works: [], what: 'XBZRLE' },
+  { path: 'costs.postcopy_fault', works: [], what: 'post-copy' },
+  { path: 'costs.iotlb_miss', works: [], what: 'the time of a page walk in the IOMMU' },
+  { path: 'costs.split_entry', works: [], what: 'splitting blocks' },
+  { path: 'costs.device_quiesce', works: [], what: 'this constant (a device has migration.stop_time)' },
+  { path: 'costs.device_state_read', works: [], what: 'this constant (a device has migration.read_rate)' },
+  { path: 'costs.device_state_load', works: [], what: 'this constant (a device has migration.load_rate)' },
 ];
 
 /** Every place that a path with `[]` leads to, with its value. */
