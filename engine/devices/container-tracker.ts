@@ -6,16 +6,9 @@
 //   pinned      the pages that the devices' drivers have pinned, at every sync (type1 with mediated devices)
 //   none        nothing: what the devices write, nobody reports
 // Behind a shadowing vIOMMU a section is a guest mapping, and each costs an ioctl: the sync is proportional to mappings.
-// The bits are read in one pass over all of them, since their order does not matter; the time charged is that of the single
-// queries, and the guest's own map and unmap requests wait for the big lock meanwhile.
-//
-// Order of clear and flush: `after-clear` is Linux (an entry that was cleaned is flushed before the caller may send the
-// page); `before-clear` and `never` are what it guards against. The devices write on during the walk: `advance` lets them
-// go ahead to the flush, so that writes fall between the two as they would. Where the IOTLB holds Dirty bits back, a
-// driver must flush before it reads as well, or the last writes would never be in memory: after-clear does both then.
+// How a domain is read, and what falls between clear and flush: domain-sync.ts.
 // Invariant: with after-clear, a write is in this sync or in the next.
-// Left out: the walk itself is one instant at its beginning (a write behind or before the walker shows next time in both
-// cases); populated parts only (virtio-mem).
+// Left out: populated parts only (virtio-mem).
 // Sources: QEMU hw/vfio/common.c vfio_sync_dirty_bitmap(), vfio_container_query_dirty_bitmap(); iommufd
 // io_pagetable.c iopt_read_and_clear_dirty_data(), iopt_clear_dirty_data() (at enable).
 
@@ -24,9 +17,7 @@ import type { Costs } from '../core/costs.ts';
 import type { Outcome } from '../core/errno.ts';
 import { ok, refuse } from '../core/errno.ts';
 import { invariant } from '../core/invariant.ts';
-import type { DirtyTracker, HarvestReport } from '../core/ports.ts';
-import type { Domain } from '../iommu/domain.ts';
-import { POWER_OF_TWO } from '../iommu/leafchoice.ts';
+import type { DirtyTracker, DropSink, HarvestReport } from '../core/ports.ts';
 import { DirtyRuns } from '../iommu/runs.ts';
 import type { GuestMappings } from '../viommu/guest-mappings.ts';
 import type { InFlight } from '../viommu/in-flight.ts';
@@ -35,15 +26,19 @@ import type { VmmContainer } from '../viommu/vmm-container.ts';
 import type { PageRange } from './config.ts';
 import type { DeviceLog, IovaRange } from './device-log.ts';
 import { loggingHulls } from './device-log.ts';
-
-export type FlushOrder = 'after-clear' | 'before-clear' | 'never';
+import type { FlushOrder, QueryRange, Report } from './domain-sync.ts';
+import { readAll, syncMappings, syncSections } from './domain-sync.ts';
 
 export interface ContainerTrackerOptions {
   readonly container: VmmContainer;
   readonly costs: Costs;
   readonly flush: FlushOrder;
+  readonly query: QueryRange;
+  /** Linux: a read ends silently at the first hole of its range. */
+  readonly walkStopsAtHole: boolean;
   /** The defect of Linux 7.x with repeated AMD leaves. */
   readonly dropLastOfReplicated: boolean;
+  readonly drop: DropSink;
   /** x-pre-copy-dirty-page-tracking: off asks only at the last stage. */
   readonly duringPrecopy: boolean;
   /** Logs of the devices in the container, in the order of the devices. */
@@ -159,7 +154,7 @@ export class ContainerTracker implements DirtyTracker {
     into.orFrom(found, 0, 0, found.pages);
     found.reset();
     if (!this.#options.duringPrecopy && !lastStage) return report;
-    if (container.tracker === 'iommu') this.#harvestDomains(nowNs, into, report);
+    if (container.tracker === 'iommu') this.#harvestDomains(nowNs, into, lastStage, report);
     else if (container.tracker === 'device') this.#harvestLogs(into, report);
     else if (container.tracker === 'everything') this.#everything(into, report);
     else if (container.tracker === 'pinned') this.#pinned(into, report);
@@ -168,72 +163,15 @@ export class ContainerTracker implements DirtyTracker {
     return report;
   }
 
-  #harvestDomains(nowNs: number, into: DirtyBitmap, report: Report): void {
+  #harvestDomains(nowNs: number, into: DirtyBitmap, lastStage: boolean, report: Report): void {
     const mappings = this.#options.mappings();
-    for (const { domain, tracked } of this.#container.domains) {
+    const { domains, name } = this.#container;
+    const sync = { ...this.#options, name, nowNs, into, lastStage, report, runs: this.#runs };
+    for (const { domain, tracked } of domains) {
       if (!tracked) continue;
-      if (mappings !== null) this.#harvestMappings(domain, mappings, into, report);
-      else
-        for (const section of this.#sections)
-          if (!section.readonly) this.#harvestSection(nowNs, domain, section, into, report);
+      if (mappings === null) syncSections(sync, domain, this.#sections);
+      else syncMappings(sync, domain, mappings);
     }
-  }
-
-  #harvestSection(nowNs: number, domain: Domain, section: RamSection, into: DirtyBitmap, report: Report): void {
-    const { flush, costs, advance } = this.#options;
-    const { granuleShift } = domain.table.format;
-    const scale = 1 << (granuleShift - 12);
-    const first = section.gpaPage / scale;
-    const count = section.pages / scale;
-    report.durationNs += costs.dirty_ioctl;
-    if (flush === 'before-clear' || (flush === 'after-clear' && domain.iotlb.held)) {
-      domain.flushRange(first, count);
-      report.iotlbFlushes++;
-      report.durationNs += costs.iotlb_flush;
-      advance(nowNs + report.durationNs);
-    }
-    this.#runs.reset();
-    const options = { clear: true, dropLastOfReplicated: this.#options.dropLastOfReplicated };
-    domain.table.readDirty(first, count, options, this.#runs);
-    const { entries } = domain.table.cost;
-    report.entriesTouched += entries;
-    report.durationNs += entries * costs.pte_walk;
-    for (let r = 0; r < this.#runs.length; r++) {
-      // A leaf is recorded whole, beyond the section too: the VMM's bitmap ends with the section.
-      const from = Math.max(this.#runs.firsts[r]! * scale, section.gpaPage);
-      const to = Math.min((this.#runs.firsts[r]! + this.#runs.counts[r]!) * scale, section.gpaPage + section.pages);
-      if (to <= from) continue;
-      into.setRange(section.ramPage + (from - section.gpaPage), to - from);
-      report.pages += to - from;
-    }
-    if (flush === 'after-clear') {
-      report.durationNs += costs.iotlb_flush;
-      advance(Math.floor(nowNs + report.durationNs));
-      domain.flushRange(first, count);
-      report.iotlbFlushes++;
-    }
-  }
-
-  /** All guest mappings: one read, placed by each mapping's translated address; the time of one query a mapping. */
-  #harvestMappings(domain: Domain, mappings: GuestMappings, into: DirtyBitmap, report: Report): void {
-    const { flush, costs } = this.#options;
-    if (flush === 'before-clear' || (flush === 'after-clear' && domain.iotlb.held)) domain.flushDomain();
-    this.#runs.reset();
-    readAll(domain, this.#runs);
-    for (let r = 0; r < this.#runs.length; r++) {
-      const first = this.#runs.firsts[r]!;
-      for (let i = 0; i < this.#runs.counts[r]!; i++) {
-        const ramPage = mappings.translate(first + i);
-        if (ramPage < 0) continue;
-        into.set(ramPage);
-        report.pages++;
-      }
-    }
-    if (flush === 'after-clear') domain.flushDomain();
-    report.entriesTouched += mappings.pagesMapped;
-    if (flush !== 'never') report.iotlbFlushes += mappings.count;
-    report.durationNs += mappings.count * (costs.viommu_sync_mapping + (flush === 'never' ? 0 : costs.iotlb_flush));
-    report.durationNs += mappings.pagesMapped * costs.pte_walk;
   }
 
   #harvestLogs(into: DirtyBitmap, report: Report): void {
@@ -296,11 +234,3 @@ export class ContainerTracker implements DirtyTracker {
     return ranges;
   }
 }
-
-/** Reads and clears every leaf of a domain. */
-function readAll(domain: Domain, runs: DirtyRuns): void {
-  const { iovaBits, granuleShift, signExtended } = domain.table.format;
-  domain.table.readDirty(0, POWER_OF_TWO[iovaBits - granuleShift - (signExtended ? 1 : 0)]!, { clear: true }, runs);
-}
-
-type Report = { -readonly [K in keyof HarvestReport]: HarvestReport[K] };

@@ -11,9 +11,10 @@ import type { RamSection } from '../viommu/ram-map.ts';
 import type { UnmapPolicyName } from '../viommu/unmap-policy.ts';
 import type { VmmContainer } from '../viommu/vmm-container.ts';
 import type { DeviceConfig } from './config.ts';
-import type { ContainerTracker, FlushOrder } from './container-tracker.ts';
+import type { ContainerTracker } from './container-tracker.ts';
 import type { DeviceDma } from './device-dma.ts';
 import type { DeviceLog } from './device-log.ts';
+import type { FlushOrder, QueryRange } from './domain-sync.ts';
 import type { TrackerPolicy } from './tracker-choice.ts';
 import type { VfioDevice } from './vfio-device.ts';
 
@@ -37,6 +38,8 @@ export interface RackDefects {
   readonly wholeSpaceUnmapAtZero: boolean;
   /** Linux 7.x: the last page of a repeated AMD leaf is not reported, yet cleaned. */
   readonly contiguousLastPage: boolean;
+  /** Linux today: a dirty read ends without a word at the first hole of its range. Harmless to who asks per section. */
+  readonly walkStopsAtHole: boolean;
 }
 
 export interface RackOptions {
@@ -48,7 +51,7 @@ export interface RackOptions {
   readonly iommu: RackIommu;
   /** null: the guest sees no IOMMU. */
   readonly viommu: ViommuConfig | null;
-  readonly tracking: TrackerPolicy & { readonly duringPrecopy: boolean };
+  readonly tracking: TrackerPolicy & { readonly duringPrecopy: boolean; readonly query: QueryRange };
   readonly defects: RackDefects;
   /** The oracle's one-way sink for a device's writes. */
   readonly written: (device: string) => DirtyBitmap;

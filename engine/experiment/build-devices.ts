@@ -53,12 +53,14 @@ export function buildRack(experiment: Experiment, layout: RamLayout, costs: Cost
       formatTracks: TRACKING_FORMATS.includes(iommu.format),
       mixedContainerSkips: defects.mixed_container_skips,
       duringPrecopy: tracking.precopy,
+      query: tracking.query,
     },
     defects: {
       unmapWithoutQuery: defects.unmap_without_query,
       regionDelWithoutEntry: defects.region_del_without_entry,
       wholeSpaceUnmapAtZero: defects.whole_space_unmap_at_zero,
       contiguousLastPage: defects.contiguous_last_page,
+      walkStopsAtHole: defects.walk_stops_at_hole,
     },
     ...sinks,
   });

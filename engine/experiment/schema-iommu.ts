@@ -271,6 +271,11 @@ export const trackingSchema = z.strictObject({
     description: 'QEMU’s choice, or forced: the devices’ DMA logs, the IOMMU’s Dirty bits, all pages, nothing.',
     source: 'hw/vfio/common.c',
   }),
+  query: field(z.enum(['section', 'space']).prefault('section'), {
+    title: 'range of a query',
+    description: 'GET_DIRTY_BITMAP for each mapped section, as QEMU asks, or once for the whole space, holes included.',
+    source: 'hw/vfio/common.c; see defects.walk_stops_at_hole',
+  }),
   precopy: field(z.boolean().prefault(true), {
     title: 'track in pre-copy',
     description: 'x-pre-copy-dirty-page-tracking: off asks for device dirt only at the end.',

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatNamed } from '../../../engine/iommu/formats/table.ts';
 import type { FormatName } from '../../../engine/iommu/formats/format.ts';
+import { BEHIND_HOLE, LAST_OF_REPEATED } from '../../../engine/devices/domain-sync.ts';
 import { OUTSIDE_LOG } from '../../../engine/devices/mapped-traffic.ts';
 import { NO_ENTRY, NOT_READ } from '../../../engine/viommu/vmm-container.ts';
 import { Bench, MS, SECTIONS, aDevice } from './fixture.ts';
@@ -161,6 +162,45 @@ describe('tracking of one VFIO container', () => {
     bench.stopAndSync();
     expect(bench.lost).toEqual([]);
     expect(bench.rack.devices[0]!.port.atc!.counters.hits).toBeGreaterThan(0);
+  });
+
+  describe('one query for the whole space', () => {
+    const above = { region: { firstPage: 2000, pages: 64 } };
+    const lostWith = (walkStopsAtHole: boolean): Bench => {
+      const bench = new Bench([aDevice('nic', above)], { tracking: { query: 'space' }, defects: { walkStopsAtHole } });
+      bench.startLogging();
+      bench.runUntil(2 * MS);
+      bench.stopAndSync();
+      return bench;
+    };
+
+    it('ends at the hole below 4 GiB, as Linux does: what lies above is lost, by name', () => {
+      const bench = lostWith(true);
+      expect(bench.lost).toHaveLength(64);
+      expect(bench.dropped).toEqual([{ cause: BEHIND_HOLE, firstPage: 2000, count: 64 }]);
+    });
+
+    it('would lose nothing if the walk passed over holes', () => {
+      expect(lostWith(false).lost).toEqual([]);
+    });
+  });
+
+  it('the last page of a repeated AMD leaf is lost with the defect of Linux 7.x, by name', () => {
+    const lostWith = (contiguousLastPage: boolean): Bench => {
+      const region = { firstPage: 1024, pages: 64 };
+      const bench = new Bench([aDevice('nic', { region, burstBytes: 65536 })], {
+        iommu: { pageSizes: [4096, 65536] },
+        defects: { contiguousLastPage },
+      });
+      bench.startLogging();
+      bench.runUntil(2 * MS);
+      bench.stopAndSync();
+      return bench;
+    };
+    expect(lostWith(false).lost).toEqual([]);
+    const bench = lostWith(true);
+    expect(bench.lost).toEqual([1024 + 15, 1024 + 31, 1024 + 47, 1024 + 63]);
+    expect(new Set(bench.dropped.map((d) => d.cause))).toEqual(new Set([LAST_OF_REPEATED]));
   });
 
   it('a mixed container falls back to everything; with the defect the untracked device is not seen', () => {

@@ -94,6 +94,7 @@ export class Bench {
         formatTracks: true,
         mixedContainerSkips: false,
         duringPrecopy: true,
+        query: 'section',
         ...overrides.tracking,
       },
       defects: {
@@ -101,6 +102,7 @@ export class Bench {
         regionDelWithoutEntry: false,
         wholeSpaceUnmapAtZero: false,
         contiguousLastPage: false,
+        walkStopsAtHole: true,
         ...overrides.defects,
       },
     });

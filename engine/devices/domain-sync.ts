@@ -1,0 +1,191 @@
+// How one sync reads one IOMMU domain: sections of guest RAM, or a guest's own mappings.
+//
+// Order of clear and flush: `after-clear` is Linux (an entry that was cleaned is flushed before the caller may send the
+// page); `before-clear` and `never` are what it guards against. The devices write on during the walk: `advance` lets them
+// go ahead to the flush, so that writes fall between the two as they would. Where the IOTLB holds Dirty bits back, a
+// driver must flush before it reads as well, or the last writes would never be in memory: after-clear does both then.
+// Range of a query: one for each mapped section, as QEMU asks; or one for the whole space, which Linux ends without a word
+// at the first hole, so that nothing behind it is read or cleaned.
+// Guest mappings: QEMU asks for each, an ioctl and a flush apiece, under the big lock. The bits are read in one pass, since
+// their order does not matter, and are placed by each mapping's translated address; the time is that of the single queries.
+// What a defect leaves out is said to the drop sink.
+// Left out: the walk is one instant at its beginning (a write before or behind the walker shows next time in both cases).
+// Sources: hw/vfio/common.c vfio_sync_dirty_bitmap(), vfio_container_query_dirty_bitmap(); io_pagetable.c
+// iopt_read_and_clear_dirty_data().
+
+import type { DirtyBitmap } from '../core/bitmap.ts';
+import type { Costs } from '../core/costs.ts';
+import type { DropSink, HarvestReport } from '../core/ports.ts';
+import type { Domain } from '../iommu/domain.ts';
+import { POWER_OF_TWO } from '../iommu/leafchoice.ts';
+import { DirtyRuns } from '../iommu/runs.ts';
+import type { GuestMappings } from '../viommu/guest-mappings.ts';
+import type { RamSection } from '../viommu/ram-map.ts';
+
+export type FlushOrder = 'after-clear' | 'before-clear' | 'never';
+export type QueryRange = 'section' | 'space';
+export type Report = { -readonly [K in keyof HarvestReport]: HarvestReport[K] };
+
+export const BEHIND_HOLE = 'never read: the query of the whole space ended at a hole';
+export const LAST_OF_REPEATED = 'last page of a repeated leaf: cleaned, not reported';
+
+export interface Sync {
+  readonly name: string;
+  readonly costs: Costs;
+  readonly flush: FlushOrder;
+  readonly query: QueryRange;
+  readonly walkStopsAtHole: boolean;
+  readonly dropLastOfReplicated: boolean;
+  readonly drop: DropSink;
+  readonly advance: (untilNs: number) => void;
+  readonly nowNs: number;
+  readonly into: DirtyBitmap;
+  readonly lastStage: boolean;
+  readonly report: Report;
+  readonly runs: DirtyRuns;
+}
+
+export function syncSections(sync: Sync, domain: Domain, sections: readonly RamSection[]): void {
+  if (sync.query === 'section') {
+    for (const section of sections) if (!section.readonly) readSections(sync, domain, [section]);
+    return;
+  }
+  const ascending = [...sections].sort((a, b) => a.gpaPage - b.gpaPage);
+  let reached = ascending.length;
+  if (sync.walkStopsAtHole) {
+    const gap = ascending.findIndex((section, i) => i > 0 && section.gpaPage !== endOf(ascending[i - 1]!));
+    // A walk that starts in a hole reads nothing.
+    reached = ascending[0]?.gpaPage !== 0 ? 0 : gap < 0 ? ascending.length : gap;
+  }
+  readSections(sync, domain, ascending.slice(0, reached));
+  if (sync.lastStage) for (const section of ascending.slice(reached)) sayBehindHole(sync, domain, section);
+}
+
+/** One ioctl over sections that follow each other. */
+function readSections(sync: Sync, domain: Domain, sections: readonly RamSection[]): void {
+  const { flush, costs, advance, nowNs, report, into, runs } = sync;
+  const scale = pagesPerGranule(domain);
+  report.durationNs += costs.dirty_ioctl;
+  if (flushesFirst(sync, domain)) {
+    flushSections(domain, sections);
+    report.iotlbFlushes++;
+    report.durationNs += costs.iotlb_flush;
+    advance(nowNs + report.durationNs);
+  }
+  for (const { gpaPage, ramPage, pages } of sections) {
+    const first = gpaPage / scale;
+    const count = pages / scale;
+    if (sync.dropLastOfReplicated) sayLastOfRepeated(sync, domain, gpaPage, ramPage, pages);
+    runs.reset();
+    domain.table.readDirty(first, count, { clear: true, dropLastOfReplicated: sync.dropLastOfReplicated }, runs);
+    const { entries } = domain.table.cost;
+    report.entriesTouched += entries;
+    report.durationNs += entries * costs.pte_walk;
+    for (let r = 0; r < runs.length; r++) {
+      // A leaf is recorded whole, beyond the section too: the VMM's bitmap ends with the section.
+      const from = Math.max(runs.firsts[r]! * scale, gpaPage);
+      const to = Math.min((runs.firsts[r]! + runs.counts[r]!) * scale, gpaPage + pages);
+      if (to <= from) continue;
+      into.setRange(ramPage + (from - gpaPage), to - from);
+      report.pages += to - from;
+    }
+  }
+  if (flush === 'after-clear') {
+    report.durationNs += costs.iotlb_flush;
+    advance(nowNs + report.durationNs);
+    flushSections(domain, sections);
+    report.iotlbFlushes++;
+  }
+}
+
+export function syncMappings(sync: Sync, domain: Domain, mappings: GuestMappings): void {
+  const { flush, costs, report, into, runs } = sync;
+  if (sync.query === 'space' && sync.walkStopsAtHole) {
+    // Page 0 is never mapped: the walk starts in a hole.
+    report.durationNs += costs.dirty_ioctl;
+    if (!sync.lastStage) return;
+    mappings.forEach((iovaPage, ramPage, pages) => {
+      runs.reset();
+      domain.table.readDirty(iovaPage, pages, { clear: false }, runs);
+      for (let r = 0; r < runs.length; r++) {
+        const at = ramPage + (runs.firsts[r]! - iovaPage);
+        sync.drop.dropped(sync.nowNs, sync.name, BEHIND_HOLE, at, runs.counts[r]!);
+      }
+    });
+    return;
+  }
+  if (flushesFirst(sync, domain)) domain.flushDomain();
+  runs.reset();
+  readAll(domain, runs);
+  for (let r = 0; r < runs.length; r++) {
+    const first = runs.firsts[r]!;
+    for (let i = 0; i < runs.counts[r]!; i++) {
+      const ramPage = mappings.translate(first + i);
+      if (ramPage < 0) continue;
+      into.set(ramPage);
+      report.pages++;
+    }
+  }
+  if (flush === 'after-clear') domain.flushDomain();
+  const ioctls = sync.query === 'space' ? 1 : mappings.count;
+  report.entriesTouched += mappings.pagesMapped;
+  if (flush !== 'never') report.iotlbFlushes += ioctls;
+  report.durationNs += mappings.count * costs.viommu_sync_mapping;
+  report.durationNs += ioctls * (flush === 'never' ? 0 : costs.iotlb_flush) + mappings.pagesMapped * costs.pte_walk;
+}
+
+/** Reads and clears every leaf of a domain. */
+export function readAll(domain: Domain, runs: DirtyRuns): void {
+  const { iovaBits, granuleShift, signExtended } = domain.table.format;
+  domain.table.readDirty(0, POWER_OF_TWO[iovaBits - granuleShift - (signExtended ? 1 : 0)]!, { clear: true }, runs);
+}
+
+function flushesFirst({ flush }: Sync, domain: Domain): boolean {
+  return flush === 'before-clear' || (flush === 'after-clear' && domain.iotlb.held);
+}
+
+function flushSections(domain: Domain, sections: readonly RamSection[]): void {
+  const scale = pagesPerGranule(domain);
+  for (const { gpaPage, pages } of sections) domain.flushRange(gpaPage / scale, pages / scale);
+}
+
+function sayBehindHole(sync: Sync, domain: Domain, section: RamSection): void {
+  const scale = pagesPerGranule(domain);
+  sync.runs.reset();
+  domain.table.readDirty(section.gpaPage / scale, section.pages / scale, { clear: false }, sync.runs);
+  for (let r = 0; r < sync.runs.length; r++) {
+    const first = section.ramPage + (sync.runs.firsts[r]! * scale - section.gpaPage);
+    sync.drop.dropped(sync.nowNs, sync.name, BEHIND_HOLE, first, sync.runs.counts[r]! * scale);
+  }
+}
+
+/** Names the pages that the defect is about to leave out: dirty by a right read, and not by the faulty one. */
+function sayLastOfRepeated(sync: Sync, domain: Domain, gpaPage: number, ramPage: number, pages: number): void {
+  const scale = pagesPerGranule(domain);
+  const right = new DirtyRuns();
+  domain.table.readDirty(gpaPage / scale, pages / scale, { clear: false }, right);
+  if (right.length === 0) return;
+  const faulty = new DirtyRuns();
+  domain.table.readDirty(gpaPage / scale, pages / scale, { clear: false, dropLastOfReplicated: true }, faulty);
+  let f = 0;
+  for (let r = 0; r < right.length; r++) {
+    const end = right.firsts[r]! + right.counts[r]!;
+    for (let at = right.firsts[r]!; at < end;) {
+      while (f < faulty.length && faulty.firsts[f]! + faulty.counts[f]! <= at) f++;
+      const next = f < faulty.length ? Math.min(end, Math.max(at, faulty.firsts[f]!)) : end;
+      if (next > at) {
+        const first = ramPage + (at * scale - gpaPage);
+        sync.drop.dropped(sync.nowNs, sync.name, LAST_OF_REPEATED, first, (next - at) * scale);
+      }
+      at = f < faulty.length && next < end ? Math.min(end, faulty.firsts[f]! + faulty.counts[f]!) : end;
+    }
+  }
+}
+
+function endOf({ gpaPage, pages }: RamSection): number {
+  return gpaPage + pages;
+}
+
+function pagesPerGranule(domain: Domain): number {
+  return 1 << (domain.table.format.granuleShift - 12);
+}
