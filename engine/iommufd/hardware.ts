@@ -24,6 +24,8 @@ export class IommuUnit {
   readonly driver: Driver;
   /** The lowest and highest address a domain translates. */
   readonly aperture: Span;
+  /** Hears before a domain makes about so many leaves; may throw to forbid it. For hosts that bound work. */
+  onMap: ((leaves: number) => void) | undefined;
 
   constructor(config: IommuConfig) {
     this.config = config;

@@ -12,6 +12,7 @@ import { isDirty, isReadable, isWritable } from '../iommu/entry.ts';
 import { READ, WRITE } from '../iommu/formats/format.ts';
 import { formatNamed } from '../iommu/formats/table.ts';
 import { setDirty } from '../iommu/hardware.ts';
+import { POWER_OF_TWO, isAligned } from '../iommu/leafchoice.ts';
 import { PageTable } from '../iommu/pagetable.ts';
 import type { DirtyRuns } from '../iommu/runs.ts';
 import { findEntry } from '../iommu/walking.ts';
@@ -119,6 +120,7 @@ export class HwDomain {
       const pages = small ? 1 : slice.source.contiguous(page, wantedPages);
       const count = Math.min(total - done, pages * this.granulesPerPage - skip);
       const pa = slice.source.frame(page) * this.granulesPerPage + skip;
+      this.iommu.onMap?.(this.leavesFor(first + done, pa, count, small));
       const failure = this.table.map(first + done, pa, count, access);
       if (failure !== undefined) {
         if (done > 0) this.table.unmap(first, done);
@@ -129,6 +131,18 @@ export class HwDomain {
       skip = 0;
     }
     return undefined;
+  }
+
+  /** Leaves a run takes, about: what lies before and after the largest leaves is not counted. */
+  private leavesFor(first: number, pa: number, count: number, small: boolean): number {
+    if (small) return Math.ceil(count / this.granulesPerPage);
+    const sizes = this.table.leafSizes;
+    for (let i = sizes.length - 1; i > 0; i--) {
+      const log2 = sizes[i]!;
+      const size = POWER_OF_TWO[log2]!;
+      if (size <= count && isAligned(Math.abs(first - pa), log2)) return Math.ceil(count / size);
+    }
+    return count;
   }
 
   unmap(span: Span): void {

@@ -78,9 +78,10 @@ function granulesToBits(
   };
 }
 
-function runsOf(buffer: BufferBits, bits: number): [number, number][] {
+function runsOf(buffer: BufferBits, bits: number): readonly (readonly [number, number])[] {
   const runs = new BitRuns(bits);
-  const last = Math.min(bits, buffer.bits);
-  for (let i = 0; i < last; i++) if (buffer.test(i)) runs.setBits(i, 1);
-  return runs.list.map(([first, end]) => [first, end]);
+  buffer.forEachSet(Math.min(bits, buffer.bits), (bit) => {
+    runs.setBits(bit, 1);
+  });
+  return runs.list;
 }

@@ -92,9 +92,13 @@ export class BufferBits implements BitSink {
     }
   }
 
-  /** Whether bit `i` of the slice is set. */
-  test(i: number): boolean {
-    const byte = this.bytes[this.offset + Math.floor(i / 8)];
-    return byte !== undefined && (byte & (1 << (i % 8))) !== 0;
+  /** Visits the set bits below `limit`, which is at most `bits`. */
+  forEachSet(limit: number, visit: (bit: number) => void): void {
+    for (let at = 0; at * 8 < limit; at++) {
+      const byte = this.bytes[this.offset + at]!;
+      if (byte === 0) continue;
+      const end = Math.min(8, limit - at * 8);
+      for (let low = 0; low < end; low++) if ((byte & (1 << low)) !== 0) visit(at * 8 + low);
+    }
   }
 }
