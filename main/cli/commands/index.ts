@@ -10,5 +10,6 @@ export const COMMANDS: Readonly<Record<string, Load>> = {
   import: () => import('./import.ts'),
   qemu: () => import('./qemu.ts'),
   schema: () => import('./schema.ts'),
+  uapi: () => import('./uapi.ts'),
   validate: () => import('./validate.ts'),
 };
