@@ -22,7 +22,7 @@ export function readTextFile(name: string, what: string, maxBytes: number): stri
     const { code, message } = error as NodeJS.ErrnoException;
     throw new UsageError(`${shown}: ${REASONS[code ?? ''] ?? printable(message)}`);
   }
-  if (bytes === undefined) throw new UsageError(`${shown} is too large: at most ${formatCount(maxBytes)} bytes`);
+  if (bytes === undefined) throw tooLarge(name, maxBytes);
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
@@ -33,11 +33,19 @@ export function readTextFile(name: string, what: string, maxBytes: number): stri
 function readNamed(name: string, what: string, maxBytes: number): Buffer | undefined {
   const file = openSync(name, 'r');
   try {
-    if (fstatSync(file).isDirectory()) throw new UsageError(`${printable(name)} is a folder, expected ${what}`);
+    const stat = fstatSync(file);
+    if (stat.isDirectory()) throw new UsageError(`${printable(name)} is a folder, expected ${what}`);
+    if (stat.size > maxBytes) throw tooLarge(name, maxBytes, stat.size);
     return readAtMost(file, maxBytes);
   } finally {
     closeSync(file);
   }
+}
+
+function tooLarge(name: string, maxBytes: number, size?: number): UsageError {
+  const most = formatCount(maxBytes);
+  const why = size === undefined ? `more than ${most} bytes` : `${formatCount(size)} bytes, at most ${most}`;
+  return new UsageError(`${printable(name)} is too large: ${why}`);
 }
 
 /** Undefined if there is more: a device or a pipe has no size to ask for before. */

@@ -1,5 +1,4 @@
 // `brownout run FILE`: an experiment from its file to a kept run and its summary.
-import { readFileSync, statSync } from 'node:fs';
 import { parseExperiment, type Problem } from '../../../engine/experiment/parse.ts';
 import type { Progress } from '../../../engine/experiment/result.ts';
 import type { Experiment } from '../../../engine/experiment/schema.ts';
@@ -11,12 +10,13 @@ import { IN_MEMORY } from '../../store/database.ts';
 import { StoreError } from '../../store/errors.ts';
 import { Store } from '../../store/store.ts';
 import { WorkerFailure } from '../../workers/failure.ts';
-import { UsageError, type Command } from '../command.ts';
+import type { Command } from '../command.ts';
 import { writeRunJson } from '../json.ts';
 import { dbOption, storeFile } from '../storeOption.ts';
 import { formatCount, short, summaryLines } from '../summary.ts';
 import { EXIT, type ExitCode, type Terminal } from '../terminal.ts';
 import { clip, pad, printable, printableLines } from '../text.ts';
+import { readTextFile } from '../textFile.ts';
 
 export const command: Command = {
   operands: 'FILE',
@@ -139,36 +139,7 @@ function isQemuError(error: unknown): error is QemuError {
 }
 
 /** The file's text; throws a UsageError that says why it cannot be read. */
-export function readExperimentFile(name: string): string {
-  const shown = printable(name);
-  let bytes: Uint8Array;
-  try {
-    if (name === '-') bytes = readFileSync(0);
-    else {
-      const stat = statSync(name);
-      if (stat.isDirectory()) throw new UsageError(`${shown} is a folder, expected an experiment file`);
-      if (stat.size > MAX_FILE_BYTES) {
-        throw new UsageError(
-          `${shown} is too large: ${formatCount(stat.size)} bytes, at most ${formatCount(MAX_FILE_BYTES)}`,
-        );
-      }
-      bytes = readFileSync(name);
-    }
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    const why =
-      { ENOENT: 'there is no such file', EACCES: 'no permission to read it', ENAMETOOLONG: 'the name is too long' }[
-        code ?? ''
-      ] ?? printable((error as Error).message);
-    throw new UsageError(`${shown}: ${why}`);
-  }
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw new UsageError(`${shown} is not text in UTF-8`);
-  }
-}
+export const readExperimentFile = (name: string): string => readTextFile(name, 'an experiment file', MAX_FILE_BYTES);
 
 /** `file:line:column: field: what is wrong`, and below it what would be right. */
 export function problemLines({ file, line, column, path, message, hint }: Problem): string[] {
