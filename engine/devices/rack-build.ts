@@ -14,7 +14,6 @@ import { BigLock } from '../viommu/big-lock.ts';
 import type { GuestDriverMode } from '../viommu/config.ts';
 import { GuestDma } from '../viommu/guest-dma.ts';
 import { RamMap } from '../viommu/ram-map.ts';
-import { UNMAP_POLICIES } from '../viommu/unmap-policy.ts';
 import type { ContainerDomain } from '../viommu/vmm-container.ts';
 import { VmmContainer } from '../viommu/vmm-container.ts';
 import type { DeviceConfig } from './config.ts';
@@ -80,7 +79,7 @@ export class RackBuilder {
       name,
       domains,
       tracker: choice.tracker,
-      unmapPolicy: UNMAP_POLICIES[iommu.unmap],
+      unmapPolicy: iommu.unmap,
       defectUnmapWithoutQuery: defects.unmapWithoutQuery,
       refusesLargeBitmaps: tracking.api === 'type1',
       ramPages,

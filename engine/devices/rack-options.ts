@@ -8,7 +8,7 @@ import type { PteFormat } from '../iommu/formats/format.ts';
 import type { IotlbGeometry } from '../iommu/iotlb.ts';
 import type { ViommuConfig } from '../viommu/config.ts';
 import type { RamSection } from '../viommu/ram-map.ts';
-import type { UnmapPolicyName } from '../viommu/unmap-policy.ts';
+import type { UnmapPolicyName } from '../iommu/unmappolicies.ts';
 import type { VmmContainer } from '../viommu/vmm-container.ts';
 import type { DeviceConfig } from './config.ts';
 import type { ContainerTracker } from './container-tracker.ts';

@@ -2,7 +2,7 @@
 // a migration logs. Flat RAM sections (memory listener) and guest mappings (vIOMMU notifier) both come here.
 //
 // Unmap while logging, by tracker:
-//   iommu       the policy's steps in time, with device writes between them; bits go to the RAM pages that the
+//   iommu       the policy's steps (engine/iommu/unmappolicies.ts) in time, with device writes between them; bits go to the RAM pages that the
 //               notification names (translated_addr), not to where the entry pointed
 //   device      unmap first, then the devices' report of that IOVA range
 //   everything  unmap; all pages of it count as dirty (also type1 with a device that pins nothing itself)
@@ -28,11 +28,12 @@ import type { Domain } from '../iommu/domain.ts';
 import { READ, WRITE } from '../iommu/formats/format.ts';
 import { DirtyRuns } from '../iommu/runs.ts';
 import type { GuestMappings } from './guest-mappings.ts';
+import type { MicroOp, UnmapPolicy, UnmapPolicyName } from '../iommu/unmappolicies.ts';
+import { unmapPolicyNamed } from '../iommu/unmappolicies.ts';
+import { UnmapTask } from '../iommu/unmaptask.ts';
 import { NOT_TAKEN, TAKEN_DIRTY, mapSingle, takeSingle } from '../iommu/singleleaf.ts';
 import type { InFlight } from './in-flight.ts';
 import { NOTHING_IN_FLIGHT } from './in-flight.ts';
-import type { UnmapPolicy } from './unmap-policy.ts';
-import { UNMAP_POLICIES } from './unmap-policy.ts';
 
 export type TrackerKind = 'device' | 'iommu' | 'everything' | 'pinned' | 'none';
 
@@ -51,7 +52,7 @@ export interface VmmContainerOptions {
   readonly name: string;
   readonly domains: readonly ContainerDomain[];
   readonly tracker: TrackerKind;
-  readonly unmapPolicy: UnmapPolicy;
+  readonly unmapPolicy: UnmapPolicyName;
   /** QEMU before 11.0: the iommufd backend unmapped without asking for dirt. */
   readonly defectUnmapWithoutQuery: boolean;
   /** type1 refuses a bitmap of more than 256 MiB. */
@@ -100,17 +101,18 @@ export class VmmContainer {
   /** The one domain, where single pages can go the short way: page-sized granules, Dirty in memory. */
   readonly #onlyDomain: Domain | null;
   readonly #mapped: Outcome<number>;
+  /** What the policy takes for one page; whether it begins with a query; and the longest that an unmap of a page takes. */
+  readonly #singleNs: number;
+  readonly #asksFirst: boolean;
   readonly #unmapNsMax: number;
   readonly #runs = new DirtyRuns();
-  /** Granules already reported by the unmap under way, per page offset; for unmaps of one call only. */
-  readonly #seen = new DirtyRuns();
 
   constructor(options: VmmContainerOptions) {
     this.name = options.name;
     this.domains = options.domains;
     this.tracker = options.tracker;
     this.found = new DirtyBitmap(options.ramPages);
-    this.#policy = options.defectUnmapWithoutQuery ? UNMAP_POLICIES['unmap-only'] : options.unmapPolicy;
+    this.#policy = unmapPolicyNamed(options.defectUnmapWithoutQuery ? 'unmap-only' : options.unmapPolicy);
     this.#refusesLargeBitmaps = options.refusesLargeBitmaps;
     this.#costs = options.costs;
     this.#drop = options.drop;
@@ -118,9 +120,11 @@ export class VmmContainer {
     const [only] = options.domains;
     const plain = options.domains.length === 1 && shift === 12 && only !== undefined && !only.domain.iotlb.held;
     this.#onlyDomain = plain && (only.tracked || options.tracker !== 'iommu') ? only.domain : null;
-    const { iommu_map, iommu_unmap, iotlb_flush, dirty_ioctl, pte_walk } = options.costs;
+    const { iommu_map, iommu_unmap, iotlb_flush } = options.costs;
     this.#mapped = ok(iommu_map);
-    this.#unmapNsMax = dirty_ioctl + pte_walk + iommu_unmap + iotlb_flush;
+    this.#singleNs = this.#policy.steps.reduce((sum, op) => sum + stepNs(op, options.costs, 1, 1), 0);
+    this.#asksFirst = READS.has(this.#policy.steps[0]!);
+    this.#unmapNsMax = Math.max(this.#singleNs, iommu_unmap + iotlb_flush);
     invariant(shift >= 12, 'guest memory is mapped in granules of at least a page');
     this.#pagesPerGranule = 1 << (shift - 12);
   }
@@ -209,7 +213,7 @@ export class VmmContainer {
         if (!tracked) continue;
         queries++;
         mappings.forEach((iovaPage, _ramPage, pages) => {
-          this.#read(domain, iovaPage, pages, false);
+          this.#read(domain, iovaPage, pages);
           for (let r = 0; r < this.#runs.length; r++) misplaced(this.#runs.firsts[r]!, this.#runs.counts[r]!);
         });
       }
@@ -244,20 +248,18 @@ export class VmmContainer {
     this.counters.flushes++;
     if (domain.atcs.length === 0) domain.iotlb.invalidatePage(domain.id, iovaPage);
     else domain.flushRange(iovaPage, 1);
-    const { iommu_unmap, iotlb_flush, dirty_ioctl, pte_walk } = this.#costs;
+    const { iommu_unmap, iotlb_flush } = this.#costs;
     if (!logging) return iommu_unmap + iotlb_flush;
     if (this.tracker !== 'iommu') {
       this.#find(ramPage, 1);
       return iommu_unmap + iotlb_flush;
     }
-    const { readFirst, readRemoved } = this.#policy;
     if (taken === TAKEN_DIRTY) {
-      if (readFirst !== 'none' || readRemoved) this.#find(ramPage, 1);
+      if (this.#policy.steps[0] !== 'remove') this.#find(ramPage, 1);
       else this.#drop.dropped(nowNs + iommu_unmap, this.name, NOT_READ, ramPage, 1);
     }
-    if (readFirst === 'none') return iommu_unmap + iotlb_flush;
-    this.counters.queries++;
-    return dirty_ioctl + pte_walk + iommu_unmap + iotlb_flush;
+    if (this.#asksFirst) this.counters.queries++;
+    return this.#singleNs;
   }
 
   /** Nobody asks for dirt. */
@@ -271,6 +273,7 @@ export class VmmContainer {
     return flushedNs - nowNs;
   }
 
+  /** The policy's steps, one after another in time, on every domain; device writes fall between them. */
   #unmapTaking(
     nowNs: number,
     iovaPage: number,
@@ -279,85 +282,55 @@ export class VmmContainer {
     pieces: number,
     entry: UnmapEntry,
   ): number {
-    const policy = entry === 'translated' ? this.#policy : UNMAP_POLICIES['unmap-only'];
+    const policy = entry === 'translated' ? this.#policy : unmapPolicyNamed('unmap-only');
+    const scale = this.#pagesPerGranule;
+    const tasks = this.domains.map(({ domain, tracked }) =>
+      tracked ? new UnmapTask(domain, policy, iovaPage / scale, pages / scale) : null,
+    );
     let timeNs = nowNs;
-    const read = policy.readFirst !== 'none';
-    if (read) {
-      if (this.inFlight.dueNs <= timeNs) this.inFlight.playUntil(timeNs);
+    for (const op of policy.steps) {
+      const costNs = stepNs(op, this.#costs, pieces, pages);
+      // A read happens at the beginning of its ioctl; what takes a translation away has happened at the end of its time.
+      const reads = READS.has(op);
+      const atNs = reads ? timeNs : timeNs + costNs;
+      timeNs += costNs;
+      if (this.inFlight.dueNs <= atNs) this.inFlight.playUntil(atNs);
       for (let i = 0; i < this.domains.length; i++) {
-        const { domain, tracked } = this.domains[i]!;
-        if (!tracked) continue;
-        this.#read(domain, iovaPage, pages, policy.readFirst === 'clear');
-        this.#findRuns(this.#runs, iovaPage, ramPage, pages);
-        this.counters.queries += pieces;
-        timeNs += this.#costs.dirty_ioctl * pieces + this.#costs.pte_walk * pages;
+        const { domain } = this.domains[i]!;
+        const task = tasks[i] ?? null;
+        if (task === null) {
+          // Nobody asks an untracked domain: its entries go with the first step that takes the others'.
+          if (op === 'flush') this.#flush(domain, iovaPage, pages, pieces);
+          else if (TAKES.has(op)) this.#removeEntries(domain, iovaPage, pages);
+          continue;
+        }
+        const step = task.step();
+        this.counters.entries += step.entries;
+        if (reads) this.counters.queries += pieces;
+        if (op === 'flush') this.counters.flushes += pieces;
+        if (step.dropped > 0) this.#say(atNs, task.dropped, causeOf(op, policy, entry), iovaPage, ramPage);
       }
     }
-    timeNs += this.#costs.iommu_unmap * pieces;
-    if (this.inFlight.dueNs <= timeNs) this.inFlight.playUntil(timeNs);
-    for (let i = 0; i < this.domains.length; i++) {
-      const { domain, tracked } = this.domains[i]!;
-      if (tracked) this.#lookAtRemoved(timeNs, domain, iovaPage, ramPage, pages, policy, entry);
-      this.#removeEntries(domain, iovaPage, pages);
-    }
-    timeNs += this.#costs.iotlb_flush * pieces;
-    if (this.inFlight.dueNs <= timeNs) this.inFlight.playUntil(timeNs);
-    for (let i = 0; i < this.domains.length; i++) {
-      const { domain, tracked } = this.domains[i]!;
-      const { counters } = domain.iotlb;
-      const before = counters.writebacksDropped;
-      this.#flush(domain, iovaPage, pages, pieces);
-      if (!tracked || counters.writebacksDropped === before) continue;
-      if (policy.takesHeld) this.#find(ramPage, pages);
-      else this.#drop.dropped(timeNs, this.name, HELD_TOO_LATE, ramPage, pages);
+    for (const task of tasks) {
+      if (task !== null && entry === 'translated') this.#findRuns(task.found, iovaPage, ramPage, pages);
     }
     return timeNs - nowNs;
   }
 
-  /** What the entries hold in the moment they go: taken, or known before, or dropped. */
-  #lookAtRemoved(
-    nowNs: number,
-    domain: Domain,
-    iovaPage: number,
-    ramPage: number,
-    pages: number,
-    policy: UnmapPolicy,
-    entry: UnmapEntry,
-  ): void {
-    this.#seen.reset();
-    if (policy.readFirst === 'keep') {
-      for (let r = 0; r < this.#runs.length; r++) this.#seen.push(this.#runs.firsts[r]!, this.#runs.counts[r]!);
+  /** Says what a step dropped, and forgets it. */
+  #say(nowNs: number, dropped: DirtyRuns, cause: string, iovaPage: number, ramPage: number): void {
+    const scale = this.#pagesPerGranule;
+    for (let r = 0; r < dropped.length; r++) {
+      const first = ramPage + (dropped.firsts[r]! * scale - iovaPage);
+      this.#drop.dropped(nowNs, this.name, cause, first, dropped.counts[r]! * scale);
     }
-    this.#read(domain, iovaPage, pages, false);
-    if (this.#runs.length === 0) return;
-    if (policy.readRemoved) {
-      this.#findRuns(this.#runs, iovaPage, ramPage, pages);
-      return;
-    }
-    if (this.#runs.total === this.#seen.total) return;
-    const cause = entry !== 'translated' ? NO_ENTRY : policy.readFirst === 'none' ? NOT_READ : WRITTEN_BETWEEN;
-    // What was seen is a subset of what is dirty now: name the rest, run by run.
-    let s = 0;
-    for (let r = 0; r < this.#runs.length; r++) {
-      let from = this.#runs.firsts[r]!;
-      const to = from + this.#runs.counts[r]!;
-      while (from < to) {
-        while (s < this.#seen.length && this.#seen.firsts[s]! + this.#seen.counts[s]! <= from) s++;
-        const seenFrom = s < this.#seen.length ? Math.max(from, this.#seen.firsts[s]!) : to;
-        const gap = Math.min(to, seenFrom);
-        if (gap > from) {
-          const scale = this.#pagesPerGranule;
-          this.#drop.dropped(nowNs, this.name, cause, ramPage + (from * scale - iovaPage), (gap - from) * scale);
-        }
-        from = gap < to ? Math.min(to, this.#seen.firsts[s]! + this.#seen.counts[s]!) : to;
-      }
-    }
+    dropped.reset();
   }
 
-  #read(domain: Domain, iovaPage: number, pages: number, clear: boolean): void {
+  #read(domain: Domain, iovaPage: number, pages: number): void {
     const scale = this.#pagesPerGranule;
     this.#runs.reset();
-    domain.table.readDirty(iovaPage / scale, pages / scale, clear ? READ_AND_CLEAR : READ_ONLY, this.#runs);
+    domain.table.readDirty(iovaPage / scale, pages / scale, { clear: false }, this.#runs);
     this.counters.entries += domain.table.cost.entries;
   }
 
@@ -389,5 +362,31 @@ export class VmmContainer {
   }
 }
 
-const READ_ONLY = { clear: false } as const;
-const READ_AND_CLEAR = { clear: true } as const;
+const READS: ReadonlySet<MicroOp> = new Set<MicroOp>(['read', 'read-and-clear']);
+
+const TAKES: ReadonlySet<MicroOp> = new Set<MicroOp>(['remove', 'exchange', 'non-present']);
+
+/** What a step of an unmap takes: an ioctl and a flush for each mapping, a look for each page. */
+function stepNs(op: MicroOp, costs: Costs, pieces: number, pages: number): number {
+  switch (op) {
+    case 'read':
+    case 'read-and-clear':
+      return costs.dirty_ioctl * pieces + costs.pte_walk * pages;
+    case 'flush':
+      return costs.iotlb_flush * pieces;
+    case 'non-present':
+    case 'exchange':
+      return costs.iommu_unmap * pieces;
+    case 'read-back':
+    case 'look':
+      return costs.pte_walk * pages;
+    case 'remove':
+      return costs.iommu_unmap * pieces;
+  }
+}
+
+function causeOf(op: MicroOp, policy: UnmapPolicy, entry: UnmapEntry): string {
+  if (op === 'flush') return HELD_TOO_LATE;
+  if (entry !== 'translated') return NO_ENTRY;
+  return policy.steps[0] === 'remove' ? NOT_READ : WRITTEN_BETWEEN;
+}

@@ -6,7 +6,7 @@ import type { FormatName } from '../../../engine/iommu/formats/format.ts';
 import { formatNamed } from '../../../engine/iommu/formats/table.ts';
 import type { GuestDriverMode, ViommuMode } from '../../../engine/viommu/config.ts';
 import { PER_CPU_QUEUE } from '../../../engine/viommu/flush-queue.ts';
-import type { UnmapPolicyName } from '../../../engine/viommu/unmap-policy.ts';
+import type { UnmapPolicyName } from '../../../engine/iommu/unmappolicies.ts';
 import { Bench, US, aDevice } from '../devices/fixture.ts';
 
 interface Case {
