@@ -11,7 +11,6 @@ import { POWER_OF_TWO } from './leafchoice.ts';
 import { resetCost } from './cost.ts';
 import { BlockSplit } from './splitblock.ts';
 import type { BbmLevel } from './splitblock.ts';
-import type { TableState } from './tablestate.ts';
 import { findEntry, firstReplica, isAboveTop, replicas } from './walking.ts';
 
 export type SplitOrder = 'recursive' | 'sub-table-first';
@@ -94,7 +93,7 @@ function splitLeaf(domain: Domain, block: Block, options: SplitOptions, result: 
     result.kept.push({ first: granule, count, why: 'read-only' });
     return count;
   }
-  if (repeated) unrepeat(table, e, level, log2);
+  if (repeated) unrepeat(domain, block, log2, options, result);
   const item = POWER_OF_TWO[level * format.indexBits]!;
   for (let i = 0; i < count / item; i++) {
     if (level > wanted) splitBlock(domain, { e: e + i, level, granule: granule + i * item }, options, result);
@@ -138,14 +137,24 @@ function splitBlock(domain: Domain, block: Block, options: SplitOptions, result:
 }
 
 /**
- * A repeated AMD leaf becomes single leaves of its level in place, each by compare-exchange; a dirty replica makes all dirty.
- * Sizes may change under DMA: a stale IOTLB entry translates alike.
+ * A repeated AMD leaf becomes single leaves of its level in place; a dirty replica makes all dirty. Under DMA a stale IOTLB
+ * entry translates alike, but a Dirty bit held there goes back to one replica only: level 0 takes the leaf away first.
  */
-function unrepeat(table: TableState, e: number, level: number, log2: number): void {
+function unrepeat(domain: Domain, block: Block, log2: number, options: SplitOptions, result: SplitResult): void {
+  const { table } = domain;
   const { format, arena } = table;
   const { words } = arena;
+  const { level, granule } = block;
   const all = replicas(table, level, log2);
-  const first = firstReplica(table, e, level, log2);
+  const first = firstReplica(table, block.e, level, log2);
+  if (options.bbm === 0) {
+    for (let i = first; i < first + all; i++) words[2 * i]! &= ~format.presentLo;
+    options.between?.();
+    domain.flushRange(granule, POWER_OF_TWO[log2]!);
+    result.flushes++;
+    result.faultWindows++;
+    options.between?.();
+  }
   let dirty = false;
   for (let i = first; i < first + all; i++) dirty ||= entry.isDirty(format, words[2 * i]!, words[2 * i + 1]!);
   const start = entry.leafAddress(format, log2, words[2 * first]!, words[2 * first + 1]!);
@@ -154,10 +163,11 @@ function unrepeat(table: TableState, e: number, level: number, log2: number): vo
     const at = 2 * (first + i);
     const units = (start + i * item) * entry.unitsPerGranule(format);
     const unitsHi = Math.floor(units / 0x100000);
-    const lo = (words[at]! & 0xfff & ~format.replicaLo) | ((units - unitsHi * 0x100000) << 12);
+    const lo = (words[at]! & 0xfff & ~format.replicaLo) | format.presentLo | ((units - unitsHi * 0x100000) << 12);
     words[at] = dirty ? entry.dirtied(format, lo) : lo;
     words[at + 1] = (words[at + 1]! & ~format.addressHi) | unitsHi;
   }
   table.cost.entries += 2 * all;
-  if (dirty) for (let i = first; i < first + all; i++) markDirty(table.arena, i);
+  if (dirty) for (let i = first; i < first + all; i++) markDirty(arena, i);
+  options.between?.();
 }

@@ -6,6 +6,9 @@ import { Domain } from '../../../engine/iommu/domain.ts';
 import { FORMATS, formatNamed } from '../../../engine/iommu/formats/table.ts';
 import type { PteFormat } from '../../../engine/iommu/formats/format.ts';
 import { Iotlb } from '../../../engine/iommu/iotlb.ts';
+import { collapse } from '../../../engine/iommu/collapse.ts';
+import { split } from '../../../engine/iommu/split.ts';
+import { Lab, granulesOf } from './lab.ts';
 import { PageTable } from '../../../engine/iommu/pagetable.ts';
 import { DirtyRuns } from '../../../engine/iommu/runs.ts';
 import { touchOne, touchPages, touchRuns } from '../../../engine/iommu/touch.ts';
@@ -172,7 +175,42 @@ describe('touching in batches is touching one by one', () => {
   });
 });
 
+describe('the structure cache is exact', () => {
+  const row = formatNamed('vtd-ss');
+  const writtenAt = (lab: Lab, first: number, count: number): number[] => {
+    touchRuns(lab.port, Float64Array.of(first), Float64Array.of(count), 1, true);
+    return granulesOf(lab.harvest(0, 4096));
+  };
+
+  it('after a split, a collapse, an unmap and a map of another kind', () => {
+    const lab = new Lab({ row, leaves: [9] });
+    lab.map(512, 1024);
+    expect(writtenAt(lab, 600, 4).length).toBe(512);
+    split(lab.domain, 512, 512, { order: 'recursive', bbm: 2 });
+    expect(writtenAt(lab, 600, 4)).toEqual([600, 601, 602, 603]);
+    lab.domain.flushDomain();
+    collapse(lab.domain, 512, 512, { level: 1, bbm: 2 });
+    expect(writtenAt(lab, 600, 4).length).toBe(512);
+    lab.domain.table.unmap(512, 1024);
+    lab.domain.flushDomain();
+    expect(writtenAt(lab, 600, 4)).toEqual([]);
+    expect(lab.port.result.faults).toBe(4);
+  });
+});
+
 describe('a batch', () => {
+  it('that reads a run of pages partly dirty leaves each page as dirty in the IOTLB as it is', () => {
+    const port = aPort({ row: formatNamed('vtd-ss'), held: false });
+    port.domain.table.map(0, HOST_BASE_PAGE, 64, 3);
+    touchPages(port, Float64Array.of(40), 1, true);
+    touchPages(port, Float64Array.of(60, 52), 2, false);
+    port.domain.flushRange(32, 16);
+    touchRuns(port, Float64Array.of(32), Float64Array.of(16), 1, false);
+    const dirty = (granule: number): boolean =>
+      (port.domain.iotlb.flags[port.domain.iotlb.find(3, granule)]! & 4) !== 0;
+    expect([39, 40, 41].map(dirty)).toEqual([false, true, false]);
+  });
+
   it('tells the sink which RAM pages were written, counts faults and lists the first', () => {
     const port = aPort({ row: formatNamed('amd-v1'), held: false });
     port.domain.table.map(100, HOST_BASE_PAGE + 7, 3, 3);
