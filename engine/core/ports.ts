@@ -86,6 +86,11 @@ export interface DropSink {
    * ignores it where the page is written or sent again. `cause` is a short constant, `detail` may name the iova.
    */
   dropped(nowNs: number, source: string, cause: string, firstPage: number, count: number): void;
+  /**
+   * Says that from now on writes to these pages may go unnoticed, though no dirt was dropped yet: an entry that holds Dirty
+   * was not flushed, a domain does not track. Sending a page does not end it.
+   */
+  blinded(nowNs: number, source: string, cause: string, firstPage: number, count: number): void;
 }
 
 /** As `RunEvent` in experiment/result.ts, for rows that must not know it. */

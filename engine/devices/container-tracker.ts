@@ -55,6 +55,10 @@ export interface ContainerTrackerOptions {
   readonly holdBigLock: (fromNs: number, untilNs: number) => void;
 }
 
+/** Why writes of a container go unnoticed. */
+export const UNTRACKED_HWPT = 'written through an HWPT without dirty tracking, which the sync skips';
+export const NO_TRACKER = 'nothing tracks the devices of this container';
+
 export class ContainerTracker implements DirtyTracker {
   readonly name: string;
   readonly #options: ContainerTrackerOptions;
@@ -122,9 +126,23 @@ export class ContainerTracker implements DirtyTracker {
         durationNs += costs.dirty_ioctl + costs.iotlb_flush + costs.pte_walk * domain.table.cost.entries;
       }
     }
+    this.#sayBlind(nowNs);
     container.found.reset();
     container.logging = true;
     return ok(Math.round(durationNs));
+  }
+
+  /** What this container's trackers will never see. */
+  #sayBlind(nowNs: number): void {
+    const { tracker, domains } = this.#container;
+    const skipped = tracker === 'iommu' && domains.some(({ tracked }) => !tracked);
+    if (tracker !== 'none' && !skipped) return;
+    const cause = skipped ? UNTRACKED_HWPT : NO_TRACKER;
+    const { drop, mappings } = this.#options;
+    for (const { ramPage, pages } of this.#sections) drop.blinded(nowNs, this.name, cause, ramPage, pages);
+    mappings()?.forEach((_iova, ramPage, pages) => {
+      drop.blinded(nowNs, this.name, cause, ramPage, pages);
+    });
   }
 
   stop(nowNs: number): number {

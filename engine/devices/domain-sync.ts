@@ -29,6 +29,9 @@ export type Report = { -readonly [K in keyof HarvestReport]: HarvestReport[K] };
 export const BEHIND_HOLE = 'never read: the query of the whole space ended at a hole';
 export const LAST_OF_REPEATED = 'last page of a repeated leaf: cleaned, not reported';
 
+export const UNFLUSHED =
+  'Dirty cleared without an IOTLB flush after it: an entry that holds Dirty does not set it again';
+
 export interface Sync {
   readonly name: string;
   readonly costs: Costs;
@@ -88,6 +91,8 @@ function readSections(sync: Sync, domain: Domain, sections: readonly RamSection[
       if (to <= from) continue;
       into.setRange(ramPage + (from - gpaPage), to - from);
       report.pages += to - from;
+      if (flush !== 'after-clear')
+        sync.drop.blinded(nowNs, sync.name, UNFLUSHED, ramPage + (from - gpaPage), to - from);
     }
   }
   if (flush === 'after-clear') {
@@ -124,6 +129,7 @@ export function syncMappings(sync: Sync, domain: Domain, mappings: GuestMappings
       if (ramPage < 0) continue;
       into.set(ramPage);
       report.pages++;
+      if (flush !== 'after-clear') sync.drop.blinded(sync.nowNs, sync.name, UNFLUSHED, ramPage, 1);
     }
   }
   if (flush === 'after-clear') domain.flushDomain();

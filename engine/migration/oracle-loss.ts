@@ -4,6 +4,9 @@
 // says so when it does it. The ledger keeps the last drop of every page until the page is sent again, and turns the
 // drops of one sampling interval into one `loss` event per source and cause. A drop is not yet a loss: only if the page
 // still differs at the end does the oracle name it.
+//
+// A step that blinds a tracker for later writes (Dirty cleared without a flush) is kept apart: what it causes happens after the
+// page was sent, so sending does not forget it. It names the loss where no drop does; each such cause makes one event.
 
 import { DirtyBitmap } from '../core/bitmap.ts';
 import type { EmitEvent } from '../core/ports.ts';
@@ -39,12 +42,22 @@ interface Cause {
   readonly events: { readonly index: number; readonly runs: readonly number[] }[];
 }
 
+/** A cause for which writes go unnoticed, with the pages it is true of. */
+interface Blindness {
+  readonly source: string;
+  readonly cause: string;
+  readonly sinceNs: number;
+  readonly pages: DirtyBitmap;
+  eventIndex: number;
+}
+
 /** Runs kept per cause to find the event of a page; beyond it the first event stands for all. */
 const RUNS_KEPT_MAX = 1 << 20;
 
 export class DropLedger {
   readonly #pages: number;
   readonly #causes: Cause[] = [];
+  readonly #blind: Blindness[] = [];
 
   constructor(pages: number) {
     this.#pages = pages;
@@ -52,6 +65,16 @@ export class DropLedger {
 
   reset(): void {
     this.#causes.length = 0;
+    this.#blind.length = 0;
+  }
+
+  blinded(nowNs: number, source: string, cause: string, first: number, count: number): void {
+    let entry = this.#blind.find((known) => known.source === source && known.cause === cause);
+    if (entry === undefined) {
+      entry = { source, cause, sinceNs: nowNs, pages: new DirtyBitmap(this.#pages), eventIndex: -1 };
+      this.#blind.push(entry);
+    }
+    entry.pages.setRange(first, count);
   }
 
   dropped(_nowNs: number, source: string, cause: string, first: number, count: number): void {
@@ -72,6 +95,18 @@ export class DropLedger {
   }
 
   emit(nowNs: number, emit: EmitEvent): void {
+    for (const entry of this.#blind) {
+      if (entry.eventIndex >= 0) continue;
+      const { source, cause, sinceNs, pages } = entry;
+      entry.eventIndex = emit({
+        timeNs: sinceNs,
+        durationNs: 0,
+        kind: 'loss',
+        source,
+        text: `${source}: ${cause}`,
+        detail: { cause, pages: pages.count, firstPage: pages.nextSet(0) },
+      });
+    }
     for (const entry of this.#causes) {
       if (entry.pending.length === 0) continue;
       let pages = 0;
@@ -107,6 +142,6 @@ export class DropLedger {
         }
       }
     }
-    return (page) => drops.get(page);
+    return (page) => drops.get(page) ?? this.#blind.find(({ pages }) => pages.test(page));
   }
 }

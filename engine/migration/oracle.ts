@@ -112,6 +112,10 @@ export class Oracle implements DropSink {
     this.#ledger.dropped(nowNs, source, cause, first, count);
   }
 
+  blinded(nowNs: number, source: string, cause: string, first: number, count: number): void {
+    this.#ledger.blinded(nowNs, source, cause, first, count);
+  }
+
   /** Turns the drops since the last call into one event per source and cause. */
   emitDrops(nowNs: number, emit: EmitEvent): void {
     this.#ledger.emit(nowNs, emit);

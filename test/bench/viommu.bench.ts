@@ -71,7 +71,7 @@ function aRack(traffic: Partial<TrafficConfig>, viommu: Partial<ViommuConfig>): 
       walkStopsAtHole: true,
     },
     written: () => new DirtyBitmap(RAM_PAGES),
-    drop: { dropped: () => undefined },
+    drop: { dropped: () => undefined, blinded: () => undefined },
     emit: () => 0,
   });
 }

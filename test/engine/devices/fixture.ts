@@ -61,6 +61,7 @@ export class Bench {
   readonly written = new Map<string, DirtyBitmap>();
   readonly reported = new DirtyBitmap(RAM_PAGES);
   readonly dropped: Dropped[] = [];
+  readonly blinded: Dropped[] = [];
   readonly events: EngineEvent[] = [];
 
   constructor(devices: readonly DeviceConfig[], overrides: Overrides = {}) {
@@ -74,6 +75,7 @@ export class Bench {
       written: (name) => this.written.get(name)!,
       drop: {
         dropped: (_nowNs, _source, cause, firstPage, count) => this.dropped.push({ cause, firstPage, count }),
+        blinded: (_nowNs, _source, cause, firstPage, count) => this.blinded.push({ cause, firstPage, count }),
       },
       emit: (event) => this.events.push(event),
       ...overrides,

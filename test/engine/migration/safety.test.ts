@@ -172,6 +172,24 @@ describe('the oracle', () => {
     expect(losses.find((loss) => loss !== unmapped)).toMatchObject({ eventIndex: -1, pages: 1 });
   });
 
+  it('what blinds a tracker names a later loss, also after the page was sent; a drop is named first', () => {
+    const oracle = new Oracle(100);
+    const nic = oracle.writer('nic0');
+    oracle.begin();
+    oracle.blinded(3, 'container', 'no flush', 0, 20);
+    oracle.emitDrops(4, () => 7);
+    oracle.sent(0, 100);
+    nic.setRange(10, 20);
+    oracle.dropped(5, 'nic0', 'unmapped', 15, 1);
+    oracle.emitDrops(6, () => 8);
+    const named = oracle.judge().losses.map(({ cause, eventIndex, pages }) => [cause, eventIndex, pages]);
+    expect(named).toEqual([
+      ['no flush', 7, 9],
+      ['unmapped', 8, 1],
+      [expect.stringContaining('unnoticed'), -1, 10],
+    ]);
+  });
+
   it('a page that was never sent is lost, and one that left the guest is not', () => {
     const oracle = new Oracle(10);
     oracle.begin();
