@@ -179,6 +179,7 @@ class Converter {
           this.findings.push({
             path,
             message: 'a key is not plain text',
+            offset: startOf(pair.key as Node | null),
             hint: 'Write it in quotes if it is meant so.',
           });
           continue;
