@@ -19,7 +19,7 @@ export interface Options {
   /** Another entry than the command, from the root. */
   readonly script?: string;
   /** Sends the signal once `when` says so. */
-  readonly interrupt?: { readonly when: () => boolean; readonly signal: NodeJS.Signals };
+  readonly interrupt?: { readonly when: () => boolean; readonly signal: NodeJS.Signals; readonly again?: boolean };
   /** kill -9 after so many milliseconds. */
   readonly killAfterMs?: number;
 }
@@ -45,6 +45,8 @@ export function brownout(args: readonly string[], options: Options = {}): Promis
       if (!interrupt.when()) return;
       clearInterval(watching);
       child.kill(interrupt.signal);
+      // As npm does, which passes on what the terminal has told everybody already.
+      if (interrupt.again === true) setTimeout(() => child.kill(interrupt.signal), 5);
     }, 20);
   const killing = killAfterMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfterMs);
   return new Promise((done, fail) => {

@@ -159,7 +159,10 @@ describe('brownout run', () => {
 });
 
 describe('Ctrl-C', () => {
-  async function interrupted(signal: NodeJS.Signals, node?: string): Promise<{ ended: Ended; row: () => RunRow }> {
+  async function interrupted(
+    signal: NodeJS.Signals,
+    { node, again = false }: { node?: string; again?: boolean } = {},
+  ): Promise<{ ended: Ended; row: () => RunRow }> {
     const db = aDb();
     const store = new Store(db);
     onTestFinished(() => {
@@ -167,7 +170,7 @@ describe('Ctrl-C', () => {
     });
     const when = (): boolean => (store.list()[0]?.sampleCount ?? 0) > 0;
     const ended = await brownout(['run', aLongExperiment(), '--db', db], {
-      interrupt: { when, signal },
+      interrupt: { when, signal, again },
       ...(node === undefined ? {} : { node }),
     });
     return { ended, row: () => store.run(1).row };
@@ -182,8 +185,14 @@ describe('Ctrl-C', () => {
     expect(row().sampleCount).toBeGreaterThan(0);
   });
 
+  it('that arrives twice, as through npm, counts once', async () => {
+    const { ended, row } = await interrupted('SIGINT', { again: true });
+    expect(ended.code).toBe(130);
+    expect(row()).toMatchObject({ status: 'finished', outcome: 'cancelled' });
+  });
+
   it('reaches the bundled Node through the one that launched it', async (context) => {
-    const { ended, row } = await interrupted('SIGINT', otherNode(context));
+    const { ended, row } = await interrupted('SIGINT', { node: otherNode(context) });
     expect(ended).toMatchObject({ code: 130, signal: null });
     expect(row()).toMatchObject({ status: 'finished', outcome: 'cancelled' });
   });
@@ -191,7 +200,7 @@ describe('Ctrl-C', () => {
   it('is what the bundled Node makes of it when its launcher is killed', async (context) => {
     const node = otherNode(context);
     context.skip(!launches(node), 'the other Node runs Brownout itself');
-    const { row } = await interrupted('SIGKILL', node);
+    const { row } = await interrupted('SIGKILL', { node });
     await vi.waitFor(() => {
       expect(row()).toMatchObject({ status: 'finished', outcome: 'cancelled' });
     }, 10_000);

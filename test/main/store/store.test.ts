@@ -270,15 +270,15 @@ describe('a full disk', () => {
     }
     expect(error).toBeInstanceOf(StoreError);
     expect(error).toMatchObject({ kind: 'full', message: expect.stringContaining('the disk is full') as string });
-    // The producer may not notice at once; nothing of what it says does harm.
+    // The producer may not notice at once; nothing of what it says reaches the store any more.
     expect(() => {
       writer.finish(aSummary(), [], 'h');
-    }).toThrow();
+    }).toThrow('the run has ended');
     const other = aStore({}, file);
     expect(other.run(finished).row).toMatchObject({ status: 'finished', hash: 'abc' });
     expect(other.samples(finished, 0)).toEqual(aChunk(0, 10).columns[0]);
     const broken = other.run(writer.id);
-    expect(broken.row.status).not.toBe('finished');
+    expect(broken.row).toMatchObject({ status: 'failed', failure: (error as StoreError).message });
     expect(other.samples(writer.id, 0)).toHaveLength(broken.row.sampleCount);
     expect(readdirSync(folder).filter((name) => name.includes('journal'))).toEqual([]);
   });

@@ -1,4 +1,5 @@
-// A worker for tests: a producer that does what the experiment's name says. Its figures depend on nothing but the seed.
+// A worker for tests: a producer that does what the experiment's name says. Its figures depend on nothing but the seed
+// (`clock`: they are the time of day).
 import { aHead, anEvent, aSummary } from '../store/aRun.ts';
 import type { RunSink } from '../../../engine/experiment/result.ts';
 import type { Experiment } from '../../../engine/experiment/schema.ts';
@@ -6,7 +7,7 @@ import { serveJob } from '../../../main/workers/job.ts';
 import type { JobTask, Simulation } from '../../../main/workers/protocol.ts';
 
 export function createStandIn({ name, seed }: Experiment, sink: RunSink): Simulation {
-  const samples = name === 'long' ? Infinity : 20_000;
+  const samples = name === 'long' || name === 'clock' ? Infinity : 20_000;
   const times = new Float64Array(1);
   const column = new Float64Array(1);
   let i = 0;
@@ -25,7 +26,7 @@ export function createStandIn({ name, seed }: Experiment, sink: RunSink): Simula
         }
         state = (state * 48_271) % 2_147_483_647;
         times[0] = (i + 1) * 1000;
-        column[0] = state;
+        column[0] = name === 'clock' ? Date.now() : state;
         sink.samples({ firstIndex: i, count: 1, timesNs: times, columns: [column] });
         if (i % 100 === 0) sink.event(anEvent(i * 1000, `event ${i}`));
         i++;
