@@ -106,6 +106,14 @@ export const COSTS = {
   xbzrle_encode: cost(1.5 * US, 'ns/page', [0, 1e7], 'compare a page with its cached copy and encode', 'estimate'),
   send_latency: cost(50 * US, 'ns', [0, 1e10], 'from the last byte away to the destination having it', 'estimate'),
 
+  link_timeout: cost(
+    900e9,
+    'ns',
+    [0, 1e13],
+    'until TCP gives up a link that is down for good',
+    'Linux tcp_retries2: 924.6 s',
+  ),
+
   // Stop and resume
   vm_stop: cost(0.14 * MS, 'ns', [0, 1e11], 'from the decision to all vCPUs stopped', 'measured: 0.14 ms (0.06-3.9)'),
   device_state_other: cost(

@@ -7,7 +7,7 @@ import { PAGE_SIZE } from '../core/units.ts';
 import type { DeviceConfig, TrafficConfig } from '../devices/config.ts';
 import { DeviceRack } from '../devices/device-rack.ts';
 import { trackingHardwareOf } from '../iommu/trackinghardware.ts';
-import type { RamLayout } from '../machine/layout.ts';
+import type { RamLayout, RamSection } from '../machine/layout.ts';
 import type { ViommuConfig } from '../viommu/config.ts';
 import { formatRow } from './formats.ts';
 import type { Device, Experiment } from './schema.ts';
@@ -23,7 +23,14 @@ const HUGEPAGE = 2 * 1024 * 1024;
 /** Formats whose Dirty bits the kernel offers (IOMMU_CAP_DIRTY_TRACKING). */
 const TRACKING_FORMATS: readonly string[] = ['amd-v1', 'vtd-ss', 'arm-lpae-s1'];
 
-export function buildRack(experiment: Experiment, layout: RamLayout, costs: Costs, sinks: DeviceSinks): DeviceRack {
+/** `sections`: the memory map at the start. */
+export function buildRack(
+  experiment: Experiment,
+  layout: RamLayout,
+  sections: readonly RamSection[],
+  costs: Costs,
+  sinks: DeviceSinks,
+): DeviceRack {
   const { iommu, tracking, defects, seed } = experiment;
   const format = formatRow(iommu);
   if (format === undefined) throw new Error('a validated experiment names a format with its granule');
@@ -31,7 +38,7 @@ export function buildRack(experiment: Experiment, layout: RamLayout, costs: Cost
     seed,
     costs,
     ramPages: layout.totalPages,
-    sections: layout.sections,
+    sections,
     devices: experiment.devices.map(deviceConfig),
     iommu: {
       format,

@@ -6,7 +6,7 @@ import { KvmDirtyLog, type DirtyLogMode } from '../kvm/dirtylog.ts';
 import { KvmDirtyRing } from '../kvm/dirtyring.ts';
 import type { Memslot } from '../kvm/slots.ts';
 import type { KvmTracking, KvmTrackingConfig } from '../kvm/tracking.ts';
-import type { RamLayout } from '../machine/layout.ts';
+import type { RamLayout, RamSection } from '../machine/layout.ts';
 import type { PatternConfig } from '../machine/pattern.ts';
 import { Ram } from '../machine/ram.ts';
 import type { PhaseConfig, VcpuGroupConfig } from '../machine/vcpu.ts';
@@ -14,8 +14,8 @@ import type { Experiment, Workload, WorkloadPhase } from './schema.ts';
 
 const pagesOf = (bytes: number): number => bytes / PAGE_SIZE;
 
-export const slotsOf = (layout: RamLayout): Memslot[] =>
-  layout.sections.map(({ name, ramPage, pages, readonly }) => ({ name, first: ramPage, pages, readonly }));
+const slotsOf = (sections: readonly RamSection[]): Memslot[] =>
+  sections.map(({ name, ramPage, pages, readonly }) => ({ name, first: ramPage, pages, readonly }));
 
 export function buildRam(experiment: Experiment, layout: RamLayout): Ram {
   const ram = new Ram(layout, pagesOf(experiment.guest.filled));
@@ -24,11 +24,17 @@ export function buildRam(experiment: Experiment, layout: RamLayout): Ram {
   return ram;
 }
 
-export function kvmConfigOf(experiment: Experiment, layout: RamLayout, costs: Costs): KvmTrackingConfig {
+/** `sections`: the memory map at the start. */
+export function kvmConfigOf(
+  experiment: Experiment,
+  layout: RamLayout,
+  sections: readonly RamSection[],
+  costs: Costs,
+): KvmTrackingConfig {
   const { tracking, guest } = experiment;
   return {
     pages: layout.totalPages,
-    slots: slotsOf(layout),
+    slots: slotsOf(sections),
     backingPages: pagesOf(guest.backing),
     eagerSplit: tracking.eager_split,
     hardware: tracking.hardware,

@@ -41,31 +41,63 @@ export function guestSeries(group: VcpuGroup, writer: GuestWriter): Series[] {
   ];
 }
 
-export function migrationSeries(thread: MigrationThread, guest: Guest, faults: () => number): Series[] {
-  const { counters, ram, window } = thread;
-  const active = (): boolean => thread.status !== 'none';
+/** A run may see several migrations: the series show the one under way, totals of all that were. */
+export function migrationSeries(current: () => MigrationThread, guest: Guest, faults: () => number): Series[] {
+  const ofAll = (read: (thread: MigrationThread) => number): (() => number) => {
+    let thread = current();
+    let before = 0;
+    return () => {
+      if (current() !== thread) {
+        before += read(thread);
+        thread = current();
+      }
+      return before + read(thread);
+    };
+  };
+  const transferred = ofAll((thread) => thread.counters.transferred);
   return [
     {
       id: 'left',
       label: 'dirty and not yet sent',
       unit: 'pages',
       kind: 'level',
-      read: () => (active() && thread.end === null ? ram.left : 0),
+      read: () => {
+        const { status, end, ram } = current();
+        return status !== 'none' && end === null ? ram.left : 0;
+      },
     },
     {
       id: 'threshold',
       label: 'threshold for the switchover',
       unit: 'pages',
       kind: 'level',
-      read: () => Math.floor(window.thresholdBytes / 4096),
+      read: () => Math.floor(current().window.thresholdBytes / 4096),
     },
-    { id: 'sent', label: 'sent', unit: 'bytes', kind: 'total', read: () => counters.transferred },
-    { id: 'throughput', label: 'throughput', unit: 'bytes/s', kind: 'rate', read: () => counters.transferred },
-    { id: 'pages', label: 'pages sent', unit: 'pages/s', kind: 'rate', read: () => counters.pages },
-    { id: 'newly', label: 'pages found dirty by syncs', unit: 'pages', kind: 'total', read: () => ram.newlyDirtyTotal },
-    { id: 'rounds', label: 'dirty syncs', unit: 'count', kind: 'total', read: () => ram.syncs },
-    { id: 'harvest', label: 'time in dirty syncs', unit: 'ns', kind: 'total', read: () => thread.harvestNs },
-    { id: 'throttle', label: 'vCPU throttle', unit: 'ratio', kind: 'level', read: () => thread.throttlePercent / 100 },
+    { id: 'sent', label: 'sent', unit: 'bytes', kind: 'total', read: transferred },
+    { id: 'throughput', label: 'throughput', unit: 'bytes/s', kind: 'rate', read: transferred },
+    { id: 'pages', label: 'pages sent', unit: 'pages/s', kind: 'rate', read: ofAll((thread) => thread.counters.pages) },
+    {
+      id: 'newly',
+      label: 'pages found dirty by syncs',
+      unit: 'pages',
+      kind: 'total',
+      read: ofAll((thread) => thread.ram.newlyDirtyTotal),
+    },
+    { id: 'rounds', label: 'dirty syncs', unit: 'count', kind: 'total', read: ofAll((thread) => thread.ram.syncs) },
+    {
+      id: 'harvest',
+      label: 'time in dirty syncs',
+      unit: 'ns',
+      kind: 'total',
+      read: ofAll((thread) => thread.harvestNs),
+    },
+    {
+      id: 'throttle',
+      label: 'vCPU throttle',
+      unit: 'ratio',
+      kind: 'level',
+      read: () => current().throttlePercent / 100,
+    },
     { id: 'stall', label: 'guest stall, all vCPUs', unit: 'ns', kind: 'total', read: () => Math.round(guest.stallNs) },
     { id: 'faults.kvm', label: 'write-protect faults', unit: '1/s', kind: 'rate', read: faults },
   ];

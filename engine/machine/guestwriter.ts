@@ -1,6 +1,7 @@
 // Where a vCPU group's page writes go: through KVM's tracking, into RAM (a zero page becomes a non-zero one), and to the
 // oracle, which is told by setting the page's bit in the group's own bitmap "written since it was last sent".
 //
+// A page that the guest does not see as RAM (read-only, MMIO, unplugged) takes no write.
 // Nothing here reads a tracker or the oracle's judgement; the bit is tested only to see whether anything is left to do: a page
 // that is in the bitmap has been made non-zero by the write that put it there.
 
@@ -26,6 +27,31 @@ export class GuestWriter implements VcpuTarget {
   }
 
   writePages(pages: Uint32Array, count: number): void {
+    const { unwritable } = this.#ram;
+    if (unwritable.count > 0) {
+      let kept = 0;
+      for (let i = 0; i < count; i++) if (!unwritable.test(pages[i]!)) pages[kept++] = pages[i]!;
+      this.#write(pages, kept);
+    } else {
+      this.#write(pages, count);
+    }
+  }
+
+  writeRun(firstPage: number, count: number): void {
+    const { unwritable } = this.#ram;
+    if (unwritable.count === 0) {
+      this.#writeRun(firstPage, count);
+      return;
+    }
+    const end = firstPage + count;
+    for (let at = unwritable.nextClear(firstPage, end); at >= 0;) {
+      const stop = unwritable.nextSet(at, end);
+      this.#writeRun(at, (stop < 0 ? end : stop) - at);
+      at = stop < 0 ? -1 : unwritable.nextClear(stop, end);
+    }
+  }
+
+  #write(pages: Uint32Array, count: number): void {
     this.#faultNs += this.#kvm.writePages(this.#group, pages, count);
     const written = this.#written;
     const chunks = written.chunks;
@@ -39,7 +65,7 @@ export class GuestWriter implements VcpuTarget {
     }
   }
 
-  writeRun(firstPage: number, count: number): void {
+  #writeRun(firstPage: number, count: number): void {
     if (count === 0) return;
     this.#faultNs += this.#kvm.writeRun(this.#group, firstPage, count);
     const newly = this.#written.setRange(firstPage, count);

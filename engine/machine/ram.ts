@@ -18,6 +18,8 @@ export class Ram {
   readonly layout: RamLayout;
   /** Set: the page is not zero. Bulk populations are set as runs. */
   readonly nonZero: DirtyBitmap;
+  /** Set: a vCPU's write does not reach the page: read-only, behind MMIO, or unplugged. */
+  readonly unwritable: DirtyBitmap;
 
   constructor(layout: RamLayout, populatedPages: number) {
     invariant(populatedPages >= 0 && populatedPages <= layout.guestPages, 'populated pages lie inside the guest');
@@ -27,7 +29,9 @@ export class Ram {
     const upper = Math.min(populatedPages, layout.guestPages - first);
     this.nonZero.setRange(first, upper);
     this.nonZero.setRange(0, populatedPages - upper);
-    this.nonZero.setRange(layout.guestPages, Math.min(FIRMWARE_NONZERO_PAGES, layout.totalPages - layout.guestPages));
+    const firmware = layout.dimms.reduce((end, dimm) => Math.max(end, dimm.ramPage + dimm.pages), layout.guestPages);
+    this.nonZero.setRange(firmware, Math.min(FIRMWARE_NONZERO_PAGES, layout.totalPages - firmware));
+    this.unwritable = new DirtyBitmap(layout.totalPages);
   }
 
   /** Marks a region as used before the run begins. */

@@ -78,9 +78,10 @@ export class Oracle implements DropSink {
     this.#gone.setRange(first, count);
   }
 
-  /** The pages belong to the guest (again). */
+  /** The pages belong to the guest (again); the destination has nothing of them. */
   remember(first: number, count: number): void {
     this.#gone.clearRange(first, count);
+    this.#everSent.clearRange(first, count);
   }
 
   /** The destination gets the present contents of these pages. */

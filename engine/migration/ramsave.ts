@@ -35,6 +35,13 @@ export interface RamSaveConfig {
   readonly hostPagePages: number;
   /** Pages of a clear chunk; QEMU's default is 2^18 (x-clear-bitmap-shift). */
   readonly clearChunkPages: number;
+  /** RAM blocks that are not there when the migration begins, as runs. */
+  readonly absent: readonly PageRun[];
+}
+
+export interface PageRun {
+  readonly first: number;
+  readonly count: number;
 }
 
 export interface SyncResult extends HarvestReport {
@@ -84,6 +91,7 @@ export class RamSave {
     this.#config = config;
     this.bitmap = new DirtyBitmap(config.totalPages);
     this.bitmap.setRange(0, config.totalPages);
+    for (const { first, count } of config.absent) this.bitmap.clearRange(first, count);
     this.#clearChunks = new DirtyBitmap(Math.ceil(config.totalPages / config.clearChunkPages));
   }
 
@@ -126,6 +134,14 @@ export class RamSave {
     for (let page = first; page < first + count; page += this.#config.clearChunkPages) this.#clearChunk(nowNs, page);
     if (count > 0) this.#clearChunk(nowNs, first + count - 1);
     this.bitmap.clearRange(first, count);
+  }
+
+  /** A RAM block was plugged: all of it is due. Returns how many pages. */
+  include(first: number, count: number): number {
+    const added = this.bitmap.setRange(first, count);
+    this.#clearChunks.setRange(0, this.#clearChunks.pages);
+    this.#position = 0;
+    return added;
   }
 
   beginCall(): void {

@@ -13,6 +13,7 @@
 // The thread is one actor: each call of run() does a piece of at most 1 ms of sending, or one call into trackers or devices,
 // and returns when that piece is over. Cancel and the lab's timeout act between pieces.
 
+import { refuse, type Outcome } from '../core/errno.ts';
 import type { DirtyTracker, EmitEvent, MigratableDevice } from '../core/ports.ts';
 import type { Actor } from '../core/scheduler.ts';
 import { Blackout, deviceStateBytes, type BlackoutHost } from './blackout.ts';
@@ -62,6 +63,8 @@ export interface MigrationParts {
   readonly begin: () => void;
   /** The guest was stopped for the blackout, or the migration ended before it. */
   readonly stopped: () => void;
+  /** A moment that changes can be tied to: setup, precopy, switchover, stop, resume, end, round N. */
+  readonly moment: (nowNs: number, name: string) => void;
   /** The status became final and the guest runs, here or there. */
   readonly ended: (nowNs: number) => void;
 }
@@ -99,6 +102,10 @@ export class MigrationThread implements Actor, BlackoutHost {
   readonly #deviceBytes = new Map<string, number>();
   #step: (nowNs: number) => number = (nowNs) => this.#setup(nowNs);
   #cancelled = false;
+  #busyUntilNs = -1;
+  #failure = '';
+  #linkUpNs = -1;
+  #linkFailsNs = Infinity;
   #callEndNs = 0;
   #carryNs = 0;
   #stepStartNs = 0;
@@ -132,15 +139,54 @@ export class MigrationThread implements Actor, BlackoutHost {
     this.#cancelled = true;
   }
 
+  /** migrate-set-parameters while it runs. */
+  set(parameters: { readonly maxBandwidth?: number; readonly downtimeLimitNs?: number }): void {
+    if (parameters.maxBandwidth !== undefined) this.window.setMaxBandwidth(parameters.maxBandwidth);
+    if (parameters.downtimeLimitNs !== undefined) this.window.setDowntimeLimit(parameters.downtimeLimitNs);
+  }
+
+  /** The destination is gone: the next piece fails. Wake the actor. */
+  failDestination(): void {
+    this.#failure = 'the destination failed: broken pipe';
+  }
+
+  /** `migrate-start-postcopy`. */
+  startPostcopy(): Outcome<undefined> {
+    return refuse('EINVAL', 'enable postcopy with migrate_set_capability before the start of migration');
+  }
+
+  /** The network carries nothing until then; Infinity: until TCP gives up. Wake the actor. */
+  loseLink(nowNs: number, untilNs: number): void {
+    this.#linkUpNs = Math.max(this.#linkUpNs, untilNs === Infinity ? nowNs + this.config.costs.link_timeout : untilNs);
+    if (untilNs === Infinity) this.#linkFailsNs = this.#linkUpNs;
+  }
+
   run(nowNs: number): number {
+    if (this.#failure !== '' && !isFinal(this.status) && this.status !== 'none') {
+      return this.#giveUp(nowNs, 'failed', this.#failure);
+    }
     if (this.#cancelled && canCancel(this.status)) return this.#giveUp(nowNs, 'cancelled', '');
     if (nowNs >= this.startNs + this.config.timeoutNs && canCancel(this.status)) {
       return this.#giveUp(nowNs, 'timed out', `the time limit of ${this.config.timeoutNs / 1e9} s is over`);
     }
+    // What is in flight when the link goes is sent again by TCP: the thread waits in its write.
+    if (nowNs < this.#linkUpNs && this.status !== 'none' && this.end === null) {
+      return Math.min(this.#linkUpNs, Math.max(nowNs, this.#deadlineNs));
+    }
+    if (nowNs >= this.#linkFailsNs && this.end === null) {
+      return this.#giveUp(nowNs, 'failed', 'the link is down: connection timed out');
+    }
+    // Woken for something that did not concern it: the piece under way is not over.
+    if (nowNs < this.#busyUntilNs) return this.#busyUntilNs;
     const next = this.#step(nowNs);
+    this.#busyUntilNs = next;
     if (this.status === 'none' || !canCancel(this.status)) return next;
-    const deadlineNs = this.startNs + this.config.timeoutNs;
-    return next > deadlineNs && nowNs < deadlineNs && this.blackout === null ? Math.max(nowNs, deadlineNs) : next;
+    const deadlineNs = this.#deadlineNs;
+    return next > deadlineNs && nowNs < deadlineNs && this.blackout === null ? deadlineNs : next;
+  }
+
+  get #deadlineNs(): number {
+    return this.startNs + this.config.timeoutNs;
   }
 
   // --- set-up -------------------------------------------------------------------------------------------------------
@@ -151,6 +197,7 @@ export class MigrationThread implements Actor, BlackoutHost {
     this.window.startNs = nowNs;
     this.#roundStartNs = nowNs;
     this.#parts.begin();
+    this.#parts.moment(nowNs, 'setup');
     if (this.#parts.blockedBy !== '') return this.#giveUp(nowNs, 'failed', this.#parts.blockedBy);
     const { config } = this;
     this.counters.protocolBytes += STREAM_HEADER_BYTES + blockListBytes(this.#parts.ram.blocks.map(({ id }) => id));
@@ -177,6 +224,7 @@ export class MigrationThread implements Actor, BlackoutHost {
     this.status = nextStatus(this.status, 'active');
     this.setupNs = nowNs - this.startNs;
     this.#phase('setup', this.startNs, nowNs);
+    this.#parts.moment(nowNs, 'precopy');
     return this.#decide(nowNs);
   }
 
@@ -280,6 +328,7 @@ export class MigrationThread implements Actor, BlackoutHost {
     this.entriesTouched += report.entriesTouched;
     this.iotlbFlushes += report.iotlbFlushes;
     if (!lastStage) this.#parts.guest.stall((ns - waitNs) * costs.bql_stall + report.lockHeldNs * costs.lock_stall);
+    this.#parts.moment(nowNs, `round ${this.ram.syncs}`);
     this.#syncEvent(nowNs, ns, report.newlyDirty, report.pages, lastStage);
     const period = this.#period.atSync(endNs, this.ram.dirtyPagesPeriod, this.counters.transferred);
     if (period !== null) {
@@ -355,6 +404,7 @@ export class MigrationThread implements Actor, BlackoutHost {
   #beginBlackout(nowNs: number): number {
     this.#phase('precopy', this.startNs + this.setupNs, nowNs);
     this.stopNs = nowNs;
+    this.#parts.moment(nowNs, 'switchover');
     this.blackout = new Blackout(this, nowNs, this.#deviceBytes);
     if (this.config.pauseBeforeSwitchoverNs !== null) this.status = nextStatus(this.status, 'pre-switchover');
     this.#step = (at) => this.#runBlackout(at);
@@ -375,6 +425,7 @@ export class MigrationThread implements Actor, BlackoutHost {
 
   stopGuest(nowNs: number): void {
     this.#parts.guest.stop(nowNs);
+    this.#parts.moment(nowNs, 'stop');
     this.#parts.stopped();
     this.#parts.emit({
       timeNs: nowNs,
@@ -411,8 +462,14 @@ export class MigrationThread implements Actor, BlackoutHost {
       text: 'guest runs at the destination',
       detail: { blackoutNs: nowNs - this.stopNs },
     });
-    this.#parts.ended(nowNs);
+    this.#parts.moment(nowNs, 'resume');
+    this.#end(nowNs);
     return Infinity;
+  }
+
+  #end(nowNs: number): void {
+    this.#parts.moment(nowNs, 'end');
+    this.#parts.ended(nowNs);
   }
 
   // --- other ends ---------------------------------------------------------------------------------------------------
@@ -444,8 +501,9 @@ export class MigrationThread implements Actor, BlackoutHost {
       this.#parts.guest.resume(nowNs);
       this.resumeNs = nowNs;
       this.#parts.emit({ timeNs: nowNs, durationNs: 0, kind: 'resume', text: 'guest runs at the source', detail: {} });
+      this.#parts.moment(nowNs, 'resume');
     }
-    this.#parts.ended(nowNs);
+    this.#end(nowNs);
     return Infinity;
   }
 

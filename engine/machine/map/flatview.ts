@@ -64,18 +64,19 @@ export function changeOf(before: FlatView, after: FlatView): ViewChange {
 }
 
 /**
- * The treatment weighed in October 2020: compare what memory lies where, and touch only pages for which that changed. A
- * listener is then told of parts of ranges; A + B = A' becomes no change at all.
+ * The treatment weighed in October 2020: compare what memory lies where, and do nothing about pages for which nothing
+ * changed. `units` are the ranges that listeners were told of and still have. A unit goes as a whole, because a mapping cannot
+ * be bisected, and only if something in it changed; what no kept unit covers is added. A + B = A' is no change at all.
  */
-export function comparedChange(before: FlatView, after: FlatView): ViewChange {
-  const deleted = before.flatMap((range) => minus(range, after));
-  const added = after.flatMap((range) => minus(range, before));
-  const kept = after.filter((range) => minus(range, before).length === 0);
+export function comparedChange(units: FlatView, after: FlatView): ViewChange {
+  const kept = units.filter((unit) => uncovered(unit, after).length === 0);
+  const deleted = units.filter((unit) => !kept.includes(unit));
+  const added = after.flatMap((range) => uncovered(range, kept));
   return { deleted, added, kept };
 }
 
 /** The parts of a range that no range of `view` maps to the same RAM pages with the same access. */
-function minus(range: FlatRange, view: FlatView): FlatRange[] {
+function uncovered(range: FlatRange, view: FlatView): FlatRange[] {
   let parts: FlatRange[] = [range];
   for (const other of view) {
     if (other.gpaPage - other.ramPage !== range.gpaPage - range.ramPage || other.readonly !== range.readonly) continue;

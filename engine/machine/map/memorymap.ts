@@ -47,6 +47,8 @@ export class MemoryMap {
   /** Disjoint, ascending; what is not covered is plain RAM. */
   #specials: readonly Special[] = [];
   #view: FlatView = [];
+  /** Ranges that the listeners were told of and still have; the view, but for the compared treatment. */
+  #units: FlatView = [];
   #depth = 0;
 
   constructor(sections: readonly RamSection[], treatment: MapTreatment) {
@@ -56,6 +58,10 @@ export class MemoryMap {
 
   get view(): FlatView {
     return this.#view;
+  }
+
+  get units(): FlatView {
+    return this.#units;
   }
 
   listen(listener: MapListener): void {
@@ -74,7 +80,8 @@ export class MemoryMap {
     const before = this.#view;
     const after = this.render();
     this.#view = after;
-    const change = this.#treatment === 'compared' ? comparedChange(before, after) : changeOf(before, after);
+    const change = this.#treatment === 'compared' ? comparedChange(this.#units, after) : changeOf(before, after);
+    this.#units = [...change.kept, ...change.added].sort((a, b) => a.gpaPage - b.gpaPage);
     let atNs = nowNs;
     for (const listener of [...this.#listeners].reverse()) {
       for (const range of change.deleted) atNs += Math.round(listener.regionDel(atNs, range));

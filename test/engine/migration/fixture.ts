@@ -127,6 +127,7 @@ export class MigrationBench {
           },
           hostPagePages,
           clearChunkPages: 1 << 18,
+          absent: [],
         },
         devices,
         guest,
@@ -136,6 +137,7 @@ export class MigrationBench {
           this.oracle.begin();
         },
         stopped: () => undefined,
+        moment: () => undefined,
         ended: (nowNs) => (this.ended = nowNs),
       });
     this.thread = this.#start();

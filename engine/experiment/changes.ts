@@ -1,0 +1,121 @@
+// What each change of the timeline does to the world. A change that is refused (by a device's state, by the kernel, by QEMU) says
+// so in an event and changes nothing.
+
+import type { Outcome } from '../core/errno.ts';
+import { done, refuse } from '../core/errno.ts';
+import { PAGE_SIZE } from '../core/units.ts';
+import { showRange } from './build-map.ts';
+import type { RunEvent } from './result.ts';
+import type { Change } from './schema.ts';
+import type { World } from './world.ts';
+
+type Result = Outcome<unknown>;
+
+export function applyChange(world: World, nowNs: number, change: Change): void {
+  const result = act(world, nowNs, change);
+  if (result.ok) return;
+  const text = `${change.do} refused: ${result.errno}: ${result.why}`;
+  world.recorder.event({ timeNs: nowNs, durationNs: 0, kind: 'note', text, detail: { errno: result.errno } });
+}
+
+const note = (world: World, nowNs: number, kind: RunEvent['kind'], text: string): Outcome<undefined> => {
+  world.recorder.event({ timeNs: nowNs, durationNs: 0, kind, text, detail: {} });
+  return done;
+};
+
+const inPages = ({ offset, size }: { readonly offset: number; readonly size: number }): [number, number] => [
+  offset / PAGE_SIZE,
+  size / PAGE_SIZE,
+];
+
+function act(world: World, nowNs: number, change: Change): Result {
+  const { rack, thread } = world;
+  switch (change.do) {
+    case 'unmap':
+      return rack.unmapRange(nowNs, change.device, ...inPages(change));
+    case 'map':
+      return rack.mapRange(nowNs, change.device, ...inPages(change));
+    case 'unmap-all':
+      return rack.unmapAll(nowNs, change.device);
+    case 'driver':
+      return rack.setDriver(nowNs, change.device, change.to);
+    case 'device-rate':
+      return rack.setRate(nowNs, change.device, change.rate);
+    case 'plug-device':
+    case 'unplug-device':
+      return refuse('EBUSY', 'devices cannot be plugged while the experiment runs');
+    case 'region':
+      return changeMap(world, nowNs, `${change.size / PAGE_SIZE} pages become ${change.to}`, () => {
+        showRange(world.map, world.ram, ...inPages(change), change.to);
+      });
+    case 'plug-memory':
+    case 'unplug-memory':
+      return plug(world, nowNs, change.dimm, change.do === 'plug-memory');
+    case 'set':
+      thread.set({
+        ...(change.bandwidth === undefined ? {} : { maxBandwidth: change.bandwidth }),
+        ...(change.downtime_limit === undefined ? {} : { downtimeLimitNs: change.downtime_limit }),
+      });
+      return note(world, nowNs, 'note', 'migration parameters set');
+    case 'cancel':
+      if (thread.status === 'none') return refuse('EINVAL', 'no migration is under way');
+      thread.cancel();
+      world.wakeThread(nowNs);
+      return done;
+    case 'fail-destination':
+      thread.failDestination();
+      world.wakeThread(nowNs);
+      return note(world, nowNs, 'error', 'the destination fails');
+    case 'lose-link':
+      thread.loseLink(nowNs, change.for === undefined ? Infinity : nowNs + change.for);
+      return note(world, nowNs, 'error', 'the link is lost');
+    case 'start-postcopy':
+      return thread.startPostcopy();
+    case 'migrate':
+      return world.migrate(nowNs) ? done : refuse('EBUSY', 'a migration is under way, or the guest is gone');
+  }
+}
+
+/** One transaction of the memory map; the big lock is held throughout. */
+function changeMap(world: World, nowNs: number, text: string, change: () => void): Result {
+  const faultsBefore = faults(world);
+  world.rack.advanceTo(nowNs);
+  world.map.begin();
+  change();
+  const { durationNs, deleted, added } = world.map.commit(nowNs);
+  world.guest.stall(durationNs * world.costs.bql_stall);
+  world.recorder.event({
+    timeNs: nowNs,
+    durationNs,
+    kind: 'map-change',
+    text,
+    detail: { deleted, added, faults: faults(world) - faultsBefore },
+  });
+  return done;
+}
+
+const faults = (world: World): number =>
+  world.rack.devices.reduce((sum, device) => sum + device.traffic.counters.faults, 0);
+
+function plug(world: World, nowNs: number, name: string, present: boolean): Result {
+  const dimm = world.layout.dimms.find((section) => section.name === name);
+  if (dimm === undefined) return refuse('ENODEV', `no module ${name}`);
+  if (world.unplugged.has(name) !== present) return refuse('EEXIST', `${name} is ${present ? 'plugged' : 'unplugged'}`);
+  const { ramPage: first, pages } = dimm;
+  const active = world.thread.status !== 'none' && world.thread.end === null;
+  return changeMap(world, nowNs, `${name} ${present ? 'plugged' : 'unplugged'}`, () => {
+    if (present) {
+      world.unplugged.delete(name);
+      world.map.plug(dimm);
+      world.ram.unwritable.clearRange(first, pages);
+      world.oracle.remember(first, pages);
+      if (active) world.thread.ram.include(first, pages);
+    } else {
+      world.unplugged.add(name);
+      world.map.unplug(name);
+      world.ram.unwritable.setRange(first, pages);
+      world.oracle.forget(first, pages);
+      if (active) world.thread.ram.discard(nowNs, first, pages);
+    }
+  });
+}
