@@ -19,9 +19,6 @@ interface NotYet {
 }
 
 export const NOT_YET: readonly NotYet[] = [
-  { path: 'guest.machine', works: ['pc'], what: 'a machine other than pc' },
-  { path: 'guest.dimms[].name', works: [], what: 'memory that is plugged' },
-  { path: 'guest.regions[].as', works: [], what: 'memory that is not plain RAM' },
   {
     path: 'guest.workloads[].changed',
     works: [8],
@@ -35,11 +32,15 @@ export const NOT_YET: readonly NotYet[] = [
   { path: 'iommu.type1.bitmap', works: ['from-iova'], what: 'another bitmap base' },
   { path: 'iommu.type1.mappings', works: [65535], what: 'another mapping limit' },
   { path: 'viommu.iotlb', works: [], what: 'the size of the emulated IOTLB' },
-  { path: 'memory_map.update', works: ['as-is'], what: 'another treatment of memory-map changes' },
-  { path: 'defects.whole_space_unmap_at_zero', works: [false], what: 'this defect' },
-  { path: 'defects.slot_removal_drops_buffers', works: [false], what: 'this defect' },
   { path: 'defects.walk_stops_at_hole', works: [true], what: 'a kernel whose dirty read goes on after a hole' },
-  { path: 'changes[].do', works: [], what: 'a change on the way' },
+  {
+    path: 'changes[].do',
+    works: [
+      ...['unmap', 'map', 'unmap-all', 'driver', 'plug-memory', 'unplug-memory', 'region', 'device-rate'],
+      ...['set', 'cancel', 'fail-destination', 'lose-link', 'migrate'],
+    ],
+    what: 'this change',
+  },
   { path: 'migration.multifd.zero_copy', works: [false], what: 'zero-copy sending' },
   { path: 'migration.multifd.flush_each_section', works: [false], what: 'the old multifd synchronisation' },
   { path: 'migration.multifd.device_state', works: ['auto'], what: 'device state over multifd' },
