@@ -3,22 +3,47 @@
 
 import type { Outcome } from '../core/errno.ts';
 import { done, refuse } from '../core/errno.ts';
+import type { Costs } from '../core/costs.ts';
 import { PAGE_SIZE } from '../core/units.ts';
+import type { DeviceRack } from '../devices/device-rack.ts';
+import type { Guest } from '../machine/guest.ts';
+import type { RamLayout } from '../machine/layout.ts';
+import type { MemoryMap } from '../machine/map/memorymap.ts';
+import type { Ram } from '../machine/ram.ts';
+import type { Oracle } from '../migration/oracle.ts';
+import type { MigrationThread } from '../migration/thread.ts';
 import { showRange } from './build-map.ts';
+import type { Recorder } from './recorder.ts';
 import type { RunEvent } from './result.ts';
 import type { Change } from './schema.ts';
-import type { World } from './world.ts';
 
 type Result = Outcome<unknown>;
 
-export function applyChange(world: World, nowNs: number, change: Change): void {
+/** What changes reach. */
+export interface Scene {
+  readonly costs: Costs;
+  readonly layout: RamLayout;
+  readonly ram: Ram;
+  readonly map: MemoryMap;
+  readonly guest: Guest;
+  readonly rack: DeviceRack;
+  readonly oracle: Oracle;
+  readonly recorder: Recorder;
+  readonly thread: MigrationThread;
+  /** Modules that are not plugged now. */
+  readonly unplugged: Set<string>;
+  migrate(nowNs: number): boolean;
+  wakeThread(nowNs: number): void;
+}
+
+export function applyChange(world: Scene, nowNs: number, change: Change): void {
   const result = act(world, nowNs, change);
   if (result.ok) return;
   const text = `${change.do} refused: ${result.errno}: ${result.why}`;
   world.recorder.event({ timeNs: nowNs, durationNs: 0, kind: 'note', text, detail: { errno: result.errno } });
 }
 
-const note = (world: World, nowNs: number, kind: RunEvent['kind'], text: string): Outcome<undefined> => {
+const note = (world: Scene, nowNs: number, kind: RunEvent['kind'], text: string): Outcome<undefined> => {
   world.recorder.event({ timeNs: nowNs, durationNs: 0, kind, text, detail: {} });
   return done;
 };
@@ -28,7 +53,7 @@ const inPages = ({ offset, size }: { readonly offset: number; readonly size: num
   size / PAGE_SIZE,
 ];
 
-function act(world: World, nowNs: number, change: Change): Result {
+function act(world: Scene, nowNs: number, change: Change): Result {
   const { rack, thread } = world;
   switch (change.do) {
     case 'unmap':
@@ -77,7 +102,7 @@ function act(world: World, nowNs: number, change: Change): Result {
 }
 
 /** One transaction of the memory map; the big lock is held throughout. */
-function changeMap(world: World, nowNs: number, text: string, change: () => void): Result {
+function changeMap(world: Scene, nowNs: number, text: string, change: () => void): Result {
   const faultsBefore = faults(world);
   world.rack.advanceTo(nowNs);
   world.map.begin();
@@ -94,10 +119,10 @@ function changeMap(world: World, nowNs: number, text: string, change: () => void
   return done;
 }
 
-const faults = (world: World): number =>
+const faults = (world: Scene): number =>
   world.rack.devices.reduce((sum, device) => sum + device.traffic.counters.faults, 0);
 
-function plug(world: World, nowNs: number, name: string, present: boolean): Result {
+function plug(world: Scene, nowNs: number, name: string, present: boolean): Result {
   const dimm = world.layout.dimms.find((section) => section.name === name);
   if (dimm === undefined) return refuse('ENODEV', `no module ${name}`);
   if (world.unplugged.has(name) !== present) return refuse('EEXIST', `${name} is ${present ? 'plugged' : 'unplugged'}`);

@@ -20,7 +20,7 @@ import { buildRack } from './build-devices.ts';
 import { BACKGROUND, buildKvm, buildRam, kvmConfigOf, vcpuConfigs } from './build-guest.ts';
 import { absentDimms, buildMap, kvmListener, layoutOf, vfioListener } from './build-map.ts';
 import { costsOf, migrationConfig } from './build-migration.ts';
-import { applyChange } from './changes.ts';
+import { applyChange, type Scene } from './changes.ts';
 import { Recorder, type Series } from './recorder.ts';
 import type { RunSink } from './result.ts';
 import type { Experiment } from './schema.ts';
@@ -31,7 +31,7 @@ import { Timeline } from './timeline.ts';
 /** Before the migration, what was written is forgotten this often: rates of dirtying then count distinct pages per second. */
 const FORGET_NS = 1_000_000_000;
 
-export class World {
+export class World implements Scene {
   readonly experiment: Experiment;
   readonly scheduler = new Scheduler();
   readonly costs: Costs;

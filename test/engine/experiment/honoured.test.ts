@@ -118,6 +118,39 @@ const experiments: readonly object[] = [
     ...common,
   },
   {
+    name: 'a memory map that changes',
+    guest: {
+      memory: '64MiB',
+      dimms: [{ name: 'dimm0', size: '8MiB' }],
+      regions: [{ offset: '32MiB', size: '1MiB', as: 'separate' }],
+      workloads: [{ name: 'w', pattern: 'uniform', region, rate }],
+    },
+    devices: [{ name: 'nic0', type: 'nic', ring: { size: '4MiB' }, rate: '1MB/s' }],
+    changes: [
+      { do: 'plug-memory', at: '50ms', dimm: 'dimm0' },
+      { do: 'region', at: '60ms', offset: '32MiB', size: '1MiB', to: 'rom', every: '5ms', times: 2 },
+      { do: 'device-rate', at: '70ms', device: 'nic0', rate: '2MB/s' },
+      { do: 'set', at: '80ms', bandwidth: '1GiB/s', downtime_limit: '1s' },
+      { do: 'lose-link', on: 'precopy', delay: '1ms', for: '10ms' },
+    ],
+    migration: { start: '100ms', timeout: '2s' },
+    ...common,
+  },
+  {
+    name: 'a vIOMMU that changes',
+    guest: { memory: '64MiB' },
+    devices: [{ name: 'nic0', type: 'nic', ring: { offset: '32MiB', size: '4MiB' }, rate: '1MB/s' }],
+    viommu: { mode: 'explicit', driver: 'pooled' },
+    changes: [
+      { do: 'unmap', at: '50ms', device: 'nic0', offset: '32MiB', size: '1MiB' },
+      { do: 'map', at: '60ms', device: 'nic0', offset: '32MiB', size: '1MiB' },
+      { do: 'unmap-all', at: '70ms', device: 'nic0' },
+      { do: 'driver', at: '80ms', device: 'nic0', to: 'strict' },
+    ],
+    migration: { start: '100ms', timeout: '2s' },
+    ...common,
+  },
+  {
     name: 'a vIOMMU',
     guest: { memory: '64MiB' },
     devices: [
