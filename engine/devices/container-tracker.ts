@@ -23,6 +23,7 @@ import type { GuestMappings } from '../viommu/guest-mappings.ts';
 import type { InFlight } from '../viommu/in-flight.ts';
 import type { RamSection } from '../viommu/ram-map.ts';
 import type { VmmContainer } from '../viommu/vmm-container.ts';
+import type { BlockGrain } from './block-grain.ts';
 import type { PageRange } from './config.ts';
 import type { DeviceLog, IovaRange } from './device-log.ts';
 import { loggingHulls } from './device-log.ts';
@@ -39,6 +40,7 @@ export interface ContainerTrackerOptions {
   /** The defect of Linux 7.x with repeated AMD leaves. */
   readonly dropLastOfReplicated: boolean;
   readonly drop: DropSink;
+  readonly grain: BlockGrain;
   /** x-pre-copy-dirty-page-tracking: off asks only at the last stage. */
   readonly duringPrecopy: boolean;
   /** Logs of the devices in the container, in the order of the devices. */
@@ -118,6 +120,10 @@ export class ContainerTracker implements DirtyTracker {
     if (container.tracker === 'iommu') {
       for (const { domain, tracked } of container.domains) {
         if (!tracked) continue;
+        const { grain } = this.#options;
+        if (grain.config.split === 'at-start') {
+          durationNs += grain.splitSections(nowNs + durationNs, domain, this.#sections);
+        }
         // Enabling clears the bits of every area, then flushes once, then switches the hardware on.
         this.#runs.reset();
         readAll(domain, this.#runs);
@@ -156,6 +162,8 @@ export class ContainerTracker implements DirtyTracker {
     for (const { domain, tracked } of container.tracker === 'iommu' ? container.domains : []) {
       if (!tracked) continue;
       domain.setTracking(false);
+      const { grain } = this.#options;
+      if (grain.config.collapse) durationNs += grain.collapseSections(nowNs + durationNs, domain, this.#sections);
       durationNs += this.#options.costs.dirty_ioctl + this.#options.costs.iotlb_flush;
     }
     container.logging = false;

@@ -13,6 +13,7 @@ import type { BigLock } from '../viommu/big-lock.ts';
 import type { GuestDriverMode } from '../viommu/config.ts';
 import type { RamSection } from '../viommu/ram-map.ts';
 import type { UnmapEntry } from '../viommu/vmm-container.ts';
+import { SplitAhead } from './block-grain.ts';
 import { RackBuilder, shadowed } from './rack-build.ts';
 import type { RackContainer, RackDevice, RackOptions } from './rack-options.ts';
 
@@ -51,6 +52,11 @@ export class DeviceRack {
       durationNs += mapped.value;
     }
     for (const { traffic } of this.devices) scheduler.add(traffic, scheduler.nowNs);
+    const { split, aheadNs } = this.#options.iommu.grain;
+    for (const { name, container, tracker, grain } of split === 'ahead' ? this.containers : []) {
+      const tracked = container.domains.flatMap((d) => (d.tracked ? [d.domain] : []));
+      scheduler.add(new SplitAhead(name, grain, tracked, () => tracker.sections), aheadNs);
+    }
     return ok(Math.round(durationNs));
   }
 

@@ -21,6 +21,7 @@ import { POWER_OF_TWO } from '../iommu/leafchoice.ts';
 import { DirtyRuns } from '../iommu/runs.ts';
 import type { GuestMappings } from '../viommu/guest-mappings.ts';
 import type { RamSection } from '../viommu/ram-map.ts';
+import type { BlockGrain } from './block-grain.ts';
 
 export type FlushOrder = 'after-clear' | 'before-clear' | 'never';
 export type QueryRange = 'section' | 'space';
@@ -40,6 +41,7 @@ export interface Sync {
   readonly walkStopsAtHole: boolean;
   readonly dropLastOfReplicated: boolean;
   readonly drop: DropSink;
+  readonly grain: BlockGrain;
   readonly advance: (untilNs: number) => void;
   readonly nowNs: number;
   readonly into: DirtyBitmap;
@@ -75,7 +77,8 @@ function readSections(sync: Sync, domain: Domain, sections: readonly RamSection[
     report.durationNs += costs.iotlb_flush;
     advance(nowNs + report.durationNs);
   }
-  for (const { gpaPage, ramPage, pages } of sections) {
+  for (const section of sections) {
+    const { gpaPage, ramPage, pages } = section;
     const first = gpaPage / scale;
     const count = pages / scale;
     if (sync.dropLastOfReplicated) sayLastOfRepeated(sync, domain, gpaPage, ramPage, pages);
@@ -94,6 +97,7 @@ function readSections(sync: Sync, domain: Domain, sections: readonly RamSection[
       if (flush !== 'after-clear')
         sync.drop.blinded(nowNs, sync.name, UNFLUSHED, ramPage + (from - gpaPage), to - from);
     }
+    report.durationNs += sync.grain.splitFound(nowNs + report.durationNs, domain, runs, section);
   }
   if (flush === 'after-clear') {
     report.durationNs += costs.iotlb_flush;

@@ -16,6 +16,7 @@ import { GuestDma } from '../viommu/guest-dma.ts';
 import { RamMap } from '../viommu/ram-map.ts';
 import type { ContainerDomain } from '../viommu/vmm-container.ts';
 import { VmmContainer } from '../viommu/vmm-container.ts';
+import { BlockGrain } from './block-grain.ts';
 import type { DeviceConfig } from './config.ts';
 import { ContainerTracker } from './container-tracker.ts';
 import { DeviceDma } from './device-dma.ts';
@@ -95,6 +96,7 @@ export class RackBuilder {
     const advance = (untilNs: number): void => {
       for (const { traffic } of devices) traffic.advanceTo(untilNs);
     };
+    const grain = new BlockGrain({ name, config: iommu.grain, costs, emit: this.options.emit, advance });
     const tracker = new ContainerTracker({
       container,
       costs,
@@ -106,6 +108,7 @@ export class RackBuilder {
       duringPrecopy: tracking.duringPrecopy,
       logs,
       advance,
+      grain,
       devicesInFlight: { dueNs: 0, playUntil: advance },
       pinned: configs.map((config) => config.traffic.region),
       mappings: () => shadowed(devices[0]!)?.mappings ?? null,
@@ -113,7 +116,7 @@ export class RackBuilder {
         this.bigLock.release(untilNs);
       },
     });
-    return { name, container, tracker, devices, behindViommu, why: choice.why };
+    return { name, container, tracker, devices, grain, behindViommu, why: choice.why };
   }
 
   #domain(tracked: boolean): Domain {

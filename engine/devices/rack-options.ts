@@ -10,6 +10,7 @@ import type { ViommuConfig } from '../viommu/config.ts';
 import type { RamSection } from '../viommu/ram-map.ts';
 import type { UnmapPolicyName } from '../iommu/unmappolicies.ts';
 import type { VmmContainer } from '../viommu/vmm-container.ts';
+import type { BlockGrain, GrainConfig } from './block-grain.ts';
 import type { DeviceConfig } from './config.ts';
 import type { ContainerTracker } from './container-tracker.ts';
 import type { DeviceDma } from './device-dma.ts';
@@ -26,6 +27,7 @@ export interface RackIommu {
   readonly flush: FlushOrder;
   readonly unmap: UnmapPolicyName;
   readonly faults: 'lost' | 'stall';
+  readonly grain: GrainConfig;
 }
 
 /** Known defects, by what QEMU or Linux did. */
@@ -74,6 +76,7 @@ export interface RackContainer {
   readonly container: VmmContainer;
   readonly tracker: ContainerTracker;
   readonly devices: readonly RackDevice[];
+  readonly grain: BlockGrain;
   /** It belongs to one device that the guest's vIOMMU translates for. */
   readonly behindViommu: boolean;
   /** Why this tracker was chosen. */

@@ -6,6 +6,7 @@ import type { DropSink, EmitEvent } from '../core/ports.ts';
 import { PAGE_SIZE } from '../core/units.ts';
 import type { DeviceConfig, TrafficConfig } from '../devices/config.ts';
 import { DeviceRack } from '../devices/device-rack.ts';
+import type { BbmLevel } from '../iommu/splitblock.ts';
 import { trackingHardwareOf } from '../iommu/trackinghardware.ts';
 import type { RamLayout, RamSection } from '../machine/layout.ts';
 import type { ViommuConfig } from '../viommu/config.ts';
@@ -51,6 +52,14 @@ export function buildRack(
       flush: iommu.flush,
       unmap: iommu.unmap,
       faults: iommu.fault,
+      grain: {
+        split: iommu.split.when,
+        order: iommu.split.order,
+        bbm: bbmLevel(iommu.split.bbm),
+        failAt: iommu.split.fail_at ?? null,
+        collapse: iommu.collapse,
+        aheadNs: Math.max(0, experiment.migration.start - iommu.split.lead),
+      },
     },
     viommu: viommuConfig(experiment),
     tracking: {
@@ -155,4 +164,8 @@ function viommuConfig({ viommu, guest }: Experiment): ViommuConfig | null {
     requestQueue: viommu.queue,
     cpus: guest.vcpus,
   };
+}
+
+function bbmLevel(level: number): BbmLevel {
+  return level === 0 || level === 1 ? level : 2;
 }

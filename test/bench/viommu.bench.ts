@@ -3,6 +3,7 @@ import { DirtyBitmap } from '../../engine/core/bitmap.ts';
 import { costsWith } from '../../engine/core/costs.ts';
 import { Scheduler } from '../../engine/core/scheduler.ts';
 import type { TrafficConfig } from '../../engine/devices/config.ts';
+import { KEEP_GRAIN } from '../../engine/devices/block-grain.ts';
 import { DeviceRack } from '../../engine/devices/device-rack.ts';
 import { DEVICE_MODELS } from '../../engine/devices/models.ts';
 import { formatNamed } from '../../engine/iommu/formats/table.ts';
@@ -43,6 +44,7 @@ function aRack(traffic: Partial<TrafficConfig>, viommu: Partial<ViommuConfig>): 
       flush: 'after-clear',
       unmap: 'query-then-unmap',
       faults: 'lost',
+      grain: KEEP_GRAIN,
     },
     viommu: {
       mode: 'shadow',

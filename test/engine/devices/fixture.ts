@@ -7,6 +7,7 @@ import type { EngineEvent } from '../../../engine/core/ports.ts';
 import { Scheduler } from '../../../engine/core/scheduler.ts';
 import type { DeviceConfig, DeviceKind, TrafficConfig } from '../../../engine/devices/config.ts';
 import type { RackOptions } from '../../../engine/devices/rack-options.ts';
+import { KEEP_GRAIN } from '../../../engine/devices/block-grain.ts';
 import { DeviceRack } from '../../../engine/devices/device-rack.ts';
 import { DEVICE_MODELS } from '../../../engine/devices/models.ts';
 import { formatNamed } from '../../../engine/iommu/formats/table.ts';
@@ -87,6 +88,7 @@ export class Bench {
         flush: 'after-clear',
         unmap: 'query-then-unmap',
         faults: 'lost',
+        grain: KEEP_GRAIN,
         ...overrides.iommu,
       },
       tracking: {
