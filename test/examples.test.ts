@@ -107,7 +107,7 @@ describe('examples', () => {
   });
   it('an accelerator that the IOMMU tracks moves in seconds', () => {
     const tracked = replacing('format: x86-64', 'format: amd-v1', 'devices: everything', 'devices: auto');
-    const { summary } = run('14-nobody-tracks-the-accelerator.yaml', tracked);
+    const { summary } = run('16-nobody-tracks-the-accelerator.yaml', tracked);
     expect(summary.outcome).toBe('completed');
     expect(summary.totalNs).toBeLessThan(5e9);
   });
@@ -118,7 +118,33 @@ describe('examples', () => {
       'timeout: 20s',
       'timeout: 5s',
     );
-    expect(run('13-a-device-with-much-state.yaml', stopCopy).summary.outcome).toBe('timed-out');
+    expect(run('15-a-device-with-much-state.yaml', stopCopy).summary.outcome).toBe('timed-out');
+  });
+
+  it('a change of the memory map that is compared first loses nothing', () => {
+    const compared = replacing('update: as-is', 'update: compared');
+    const { summary } = run('13-a-change-that-is-no-change.yaml', compared);
+    expect([summary.outcome, summary.pages.lost]).toEqual(['completed', 0]);
+  });
+  it('the log that begins all ones hides the loss and sends gigabytes again', () => {
+    const file = '13-a-change-that-is-no-change.yaml';
+    const { summary } = run(file, replacing('vcpus: dirty-log-legacy', 'vcpus: dirty-log'));
+    expect(summary.pages.lost).toBe(0);
+    expect(summary.bytes.total! - run(file).summary.bytes.total!).toBeGreaterThan(3 * 2 ** 30);
+  });
+  it('leaves reported whole lose nothing', () => {
+    const whole = replacing('contiguous_last_page: true', 'contiguous_last_page: false');
+    expect(run('09-the-last-page-of-a-repeated-leaf.yaml', whole).summary.pages.lost).toBe(0);
+  });
+  it('a mixed container that counts everything as dirty loses nothing and never converges', () => {
+    const counted = replacing(
+      'mixed_container_skips: true',
+      'mixed_container_skips: false',
+      'timeout: 20s',
+      'timeout: 8s',
+    );
+    const { summary } = run('18-two-devices-one-tracked.yaml', counted);
+    expect([summary.outcome, summary.pages.lost]).toEqual(['timed-out', 0]);
   });
 
   it('the first one gives the same hash twice', () => {
