@@ -61,7 +61,7 @@ const qemuBackend: Check = {
       refuse(
         ['guest', 'workloads', 0, 'pattern'],
         `the guest program does not write '${workload.pattern}'`,
-        'It can do idle, sequential, uniform, hotcold, window and burst.',
+        'It can do idle, sequential, uniform, hotcold, window, burst, and phases of these.',
       );
     }
     const both = 2 * guest.memory;
@@ -74,6 +74,6 @@ const qemuBackend: Check = {
     }
   },
 };
-const UNSUPPORTED_PATTERNS: readonly ParsedExperiment['guest']['workloads'][number]['pattern'][] = ['zipf', 'phases'];
+const UNSUPPORTED_PATTERNS: readonly ParsedExperiment['guest']['workloads'][number]['pattern'][] = ['zipf'];
 
 export const labChecks: readonly Check[] = [samples, qemuBackend];

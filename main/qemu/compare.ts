@@ -14,6 +14,9 @@ const HOLE_FIRST_PAGE = 0xa0;
 const HOLE_END_PAGE = 0x100;
 const RUNS_KEPT = 64;
 
+/** What the comparison needs of a monitor. */
+export type SavesMemory = Pick<QmpClient, 'execute'>;
+
 export interface Comparison {
   readonly pagesCompared: number;
   readonly pagesDiffering: number;
@@ -22,8 +25,8 @@ export interface Comparison {
 }
 
 export async function compareMemories(
-  source: QmpClient,
-  destination: QmpClient,
+  source: SavesMemory,
+  destination: SavesMemory,
   memoryBytes: number,
   folder: string,
   signal?: AbortSignal,
@@ -46,7 +49,13 @@ export async function compareMemories(
   return { pagesCompared: compared, pagesDiffering: differing.count, runs: differing.runs };
 }
 
-async function piece(qmp: QmpClient, from: number, size: number, file: string, signal?: AbortSignal): Promise<Buffer> {
+async function piece(
+  qmp: SavesMemory,
+  from: number,
+  size: number,
+  file: string,
+  signal?: AbortSignal,
+): Promise<Buffer> {
   await qmp.execute(
     'pmemsave',
     { val: from, size, filename: file },

@@ -16,6 +16,8 @@ import { tellStory, thresholdPages, type Stamps, type Told } from './story.ts';
 const QUERY_TIMEOUT_MS = 60_000;
 const CANCEL_TIMEOUT_MS = 20_000;
 const RESUME_TIMEOUT_MS = 20_000;
+const SETTLE_MS = 10;
+const SETTLE_TRIES = 50;
 /** The guest must report this often at its new place. */
 const REPORTS_AFTER = 3;
 const REPORTS_AFTER_TIMEOUT_MS = 5000;
@@ -187,12 +189,22 @@ class Watch {
   async #afterCompletion(): Promise<void> {
     const { plan, source, destination, folder, signal } = this.#session;
     this.end('completed', '');
+    await this.#settledFigures();
     await untilStatus(destination.qmp, plan.compare ? 'paused' : 'running', RESUME_TIMEOUT_MS);
     if (plan.compare) {
       this.#comparison = await compareMemories(source.qmp, destination.qmp, plan.memoryBytes, folder.path, signal);
       await destination.qmp.execute('cont');
     }
     this.#goesOn = await this.#stillReports(destination.reports);
+  }
+
+  /** QEMU says completed a moment before it has worked out total time and downtime (migration_iteration_finish). */
+  async #settledFigures(): Promise<void> {
+    for (let tries = 0; tries < SETTLE_TRIES; tries++) {
+      await sleep(SETTLE_MS);
+      this.#take(await this.#session.source.qmp.execute('query-migrate'));
+      if ((this.#last.elapsedNs ?? 0) > 0) return;
+    }
   }
 
   #whyFailed(): string {

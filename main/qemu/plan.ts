@@ -7,7 +7,14 @@
 import { MIB, NS_PER_MS, PAGE_SIZE } from '../../engine/core/units.ts';
 import type { Experiment, Workload, WorkloadPhase } from '../../engine/experiment/schema.ts';
 import { QemuError } from './errors.ts';
-import { FIRST_FREE_PAGE, guestImage, PHASES_MAX, type GuestProgram, type WritePhase } from './program.ts';
+import {
+  FIRST_FREE_PAGE,
+  guestImage,
+  LAST_PAGE_END,
+  PHASES_MAX,
+  type GuestProgram,
+  type WritePhase,
+} from './program.ts';
 
 export interface QemuPlan {
   readonly accelerator: 'auto' | 'tcg' | 'kvm';
@@ -61,6 +68,11 @@ export function planQemuRun(experiment: Experiment): QemuPlan {
     'guest.memory',
     `source and destination take ${(2 * guest.memory) / MIB} MiB, more than qemu.memory_limit`,
   );
+  refuse(
+    qemu.compare && guest.memory > LAST_PAGE_END * PAGE_SIZE,
+    'qemu.compare',
+    'memory above 3 GiB is not where the comparison looks for it',
+  );
   refuse(tracking.vcpus === 'dirty-ring', 'tracking.vcpus', 'the QEMU backend uses the dirty log');
   refuse(migration.postcopy.enabled, 'migration.postcopy', 'the QEMU backend measures pre-copy only');
   refuse(migration.mapped_ram.enabled, 'migration.mapped_ram', 'the QEMU backend migrates to a process, not to a file');
@@ -91,7 +103,7 @@ export function planQemuRun(experiment: Experiment): QemuPlan {
     fillPages: guest.filled / PAGE_SIZE,
     seed: experiment.seed,
     reportMs: REPORT_MS,
-    flushTlb: writer !== undefined,
+    flushTlb: qemu.flush_tlb && writer !== undefined,
     phases,
   };
   if (problems.length === 0) {

@@ -20,7 +20,9 @@ const runsIn = (file: string): { name: string; sourceKind: string; bytesTotal: n
 describe('brownout import', () => {
   it('keeps each run of each file, marked with its source', async () => {
     const db = join(aFolder(), 'runs.db');
-    const files = ['measured-throttled.json', 'domjobinfo.txt', 'qmp-traffic.log'].map((name) => join(FIXTURES, name));
+    const files = ['../measured/ac-256-uni.json', 'domjobinfo.txt', 'qmp-traffic.log'].map((name) =>
+      join(FIXTURES, name),
+    );
     const { code, stdout, stderr } = await brownout(['import', '--db', db, ...files]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(

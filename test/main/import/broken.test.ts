@@ -15,7 +15,7 @@ const FIXTURES = [
   'guestperf-new.json',
   'guestperf-old.json',
   'domjobinfo.txt',
-  'measured-few-rounds.json',
+  '../measured/edge-512-ws-below.json',
 ] as const;
 
 /** The document with one value put elsewhere. */
@@ -101,7 +101,7 @@ describe('a broken file', () => {
     [['sample_fields', 0], 'time', 'sample_fields'],
     [['config'], 3, 'config'],
   ] as const)('measured: %j = %j is refused by its path', (path, value, named) => {
-    expect(problemOf(changed('measured-few-rounds.json', path, value)).path).toBe(named);
+    expect(problemOf(changed('../measured/edge-512-ws-below.json', path, value)).path).toBe(named);
   });
 
   it.each([

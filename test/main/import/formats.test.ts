@@ -154,7 +154,7 @@ describe('libvirt job info', () => {
 
 describe('measured migration', () => {
   it('gives a run for each repeat, with syncs, blackout and guest rate', () => {
-    const runs = importFixture('measured-throttled.json');
+    const runs = importFixture('../measured/ac-256-uni.json');
     expect(runs.map(({ name }) => name)).toEqual([1, 2, 3].map((i) => `ac-256-uni (${i} of 3)`));
     expect(runs[0]!.settings).toMatchObject({ 'config.pattern': 'uniform', 'environment.qemu': '7.2.22' });
     const { summary, sink } = play(runs[0]!);
@@ -181,7 +181,7 @@ describe('measured migration', () => {
   });
 
   it('says that a file with the configuration only holds no measurement', () => {
-    const { config, environment } = JSON.parse(fixture('measured-few-rounds.json').toString()) as Record<
+    const { config, environment } = JSON.parse(fixture('../measured/edge-512-ws-below.json').toString()) as Record<
       string,
       unknown
     >;

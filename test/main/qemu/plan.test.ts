@@ -1,0 +1,153 @@
+// What an experiment asks of QEMU, and what it is told when QEMU cannot show it.
+
+import { describe, expect, it } from 'vitest';
+import { validateExperiment } from '../../../engine/experiment/parse.ts';
+import type { Experiment } from '../../../engine/experiment/schema.ts';
+import { machineArguments, type MachineOptions } from '../../../main/qemu/machine.ts';
+import { planQemuRun } from '../../../main/qemu/plan.ts';
+import { smallGuest } from './support.ts';
+
+/** As validated for the engine, which offers more than the QEMU backend does. */
+function forEngine(over: Readonly<Record<string, unknown>>): Experiment {
+  const result = validateExperiment({ name: 'x', guest: { memory: '64MiB' }, ...over }, { unsupported: 'accept' });
+  if (!result.ok) throw new Error(JSON.stringify(result.findings));
+  return result.experiment;
+}
+
+describe('plan of a QEMU run', () => {
+  it('hands on what the experiment says', () => {
+    const plan = planQemuRun(
+      smallGuest({
+        workload: { pattern: 'hotcold', hot: { size: '1MiB', share: '75%' }, catch_up: '2ms' },
+        migration: { multifd: { channels: 4 }, auto_converge: { initial: '30%' }, return_path: true },
+      }),
+    );
+    expect(plan).toMatchObject({
+      memoryBytes: 64 * 2 ** 20,
+      startMs: 300,
+      timeoutMs: 20_000,
+      writer: 'db',
+      pacedWritesPerSecond: 5000,
+      multifd: true,
+      parameters: {
+        'max-bandwidth': 64 * 2 ** 20,
+        'downtime-limit': 100,
+        'multifd-channels': 4,
+        'cpu-throttle-initial': 30,
+      },
+    });
+    expect(plan.capabilities.map(({ capability }) => capability)).toEqual([
+      'events',
+      'auto-converge',
+      'multifd',
+      'return-path',
+    ]);
+    expect(plan.program).toMatchObject({ fillFirstPage: 512, fillPages: 8192, flushTlb: true });
+    expect(plan.program.phases).toEqual([
+      {
+        ...{ durationMs: 0, pattern: 'hotcold', firstPage: 512, pages: 1024, writesPerSecond: 5000, catchUpMs: 2 },
+        hot: { pages: 256, share: 0.75 },
+      },
+    ]);
+  });
+
+  it('gives each phase its own length and pattern, and no single rate', () => {
+    const phases = [
+      { for: '2s', pattern: 'sequential', region: { size: '4MiB' }, rate: 'full' },
+      { for: '1s', pattern: 'idle' },
+    ];
+    const plan = planQemuRun(smallGuest({ guest: { workloads: [{ name: 'w', pattern: 'phases', phases }] } }));
+    expect(
+      plan.program.phases.map(({ durationMs, pattern, writesPerSecond }) => [durationMs, pattern, writesPerSecond]),
+    ).toEqual([
+      [2000, 'sequential', 'full'],
+      [1000, 'idle', 0],
+    ]);
+    expect(plan.pacedWritesPerSecond).toBeNull();
+  });
+
+  it.each([
+    [{ devices: [{ name: 'nic0', type: 'nic' }] }, 'devices: '],
+    [{ guest: { memory: '64MiB', backing: '2MiB' } }, 'guest.backing: '],
+    [{ guest: { memory: '64MiB', machine: 'virt' } }, 'guest.machine: '],
+    [{ guest: { memory: '8GiB' } }, 'guest.memory: source and destination take 16384 MiB'],
+    [{ guest: { memory: '8MiB' } }, 'guest.memory: at least 16MiB'],
+    [{ guest: { memory: '64MiB', vcpus: 17 } }, 'guest.vcpus: '],
+    [{ migration: { postcopy: true } }, 'migration.postcopy: '],
+    [{ migration: { mapped_ram: true } }, 'migration.mapped_ram: '],
+    [
+      {
+        guest: {
+          memory: '64MiB',
+          workloads: [{ name: 'w', pattern: 'zipf', rate: '5 pages/s', region: { size: '1MiB' } }],
+        },
+      },
+      'no zipf pattern',
+    ],
+    [
+      {
+        guest: {
+          memory: '64MiB',
+          vcpus: 2,
+          workloads: ['a', 'b'].map((name) => ({
+            name,
+            pattern: 'uniform',
+            rate: '5 pages/s',
+            region: { size: '1MiB' },
+          })),
+        },
+      },
+      'writes with one vCPU',
+    ],
+    [
+      {
+        guest: {
+          memory: '64MiB',
+          workloads: [{ name: 'w', pattern: 'uniform', rate: '5 pages/s', region: { offset: '1MiB', size: '1MiB' } }],
+        },
+      },
+      'lies below 2 MiB',
+    ],
+  ])('%j is refused by name: %s', (over, reason) => {
+    expect(() => planQemuRun(forEngine(over))).toThrow(reason);
+  });
+
+  it('names every reason at once', () => {
+    const plan = (): unknown =>
+      planQemuRun(forEngine({ devices: [{ name: 'nic0', type: 'nic' }], guest: { memory: '64MiB', backing: '2MiB' } }));
+    expect(plan).toThrow(/devices: .*\n {2}guest\.backing: /);
+  });
+});
+
+describe('command line of QEMU', () => {
+  const options: MachineOptions = {
+    ...{ binary: 'qemu', memoryBytes: 2 ** 26, vcpus: 1, image: '/run/guest.bin' },
+    accelerator: 'tcg',
+    machine: 'pc',
+    ...{ incoming: false, startStopped: false, trace: [] },
+  };
+
+  it('has a sandbox, no user configuration, no default device, no network and no socket by name', () => {
+    const line = machineArguments(options).join(' ');
+    for (const part of [
+      '-sandbox on,',
+      'spawn=deny',
+      '-no-user-config',
+      '-nodefaults',
+      '-display none',
+      'fd=3',
+      'fd=4',
+    ])
+      expect(line).toContain(part);
+    for (const part of ['-netdev', '-nic', '-drive', 'path=', 'host=']) expect(line).not.toContain(part);
+  });
+
+  it('makes the destination wait, and hold when both memories are to be compared', () => {
+    expect(machineArguments({ ...options, incoming: true, startStopped: true }).join(' ')).toContain(
+      '-incoming defer -S',
+    );
+    expect(machineArguments({ ...options, trace: ['a', 'b'] }).join(' ')).toContain(
+      '-msg timestamp=on -trace a -trace b',
+    );
+  });
+});
