@@ -25,6 +25,7 @@ export class DeviceDma implements Traffic {
   readonly guestCounters: GuestDmaCounters = noGuestDma();
   readonly #options: DeviceDmaOptions;
   #bytesPerSecond: number;
+  #present = true;
   #guest: GuestDma | null = null;
   #pool: PooledIova | null = null;
   #writes: Traffic;
@@ -33,7 +34,7 @@ export class DeviceDma implements Traffic {
 
   constructor(options: DeviceDmaOptions) {
     this.name = options.name;
-    this.#options = options;
+    this.#options = { ...options, dmaEndNs: () => (this.#present ? options.dmaEndNs() : 0) };
     this.#bytesPerSecond = options.config.bytesPerSecond;
     this.#writes = this.#mapped(0, new FlatIova(options.ramMap, options.config.region.firstPage));
   }
@@ -46,6 +47,16 @@ export class DeviceDma implements Traffic {
   /** Long-lived mappings behind a shadowed or explicit vIOMMU. */
   get pool(): PooledIova | null {
     return this.#pool;
+  }
+
+  /** Whether it is plugged. */
+  get present(): boolean {
+    return this.#present;
+  }
+
+  /** Plugs or unplugs it; the caller has let it do what was due. */
+  setPresent(present: boolean): void {
+    this.#present = present;
   }
 
   get dueNs(): number {

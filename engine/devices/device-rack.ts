@@ -43,8 +43,11 @@ export class DeviceRack {
   start(scheduler: Scheduler): Outcome<number> {
     let durationNs = 0;
     const { viommu } = this.#options;
+    for (const { name, traffic } of this.devices) traffic.setPresent(!this.#options.absent.includes(name));
     for (const container of this.containers) {
-      if (viommu !== null && container.behindViommu) this.#attach(scheduler.nowNs, container, viommu.driver);
+      if (viommu !== null && container.behindViommu && isPresent(container)) {
+        this.#attach(scheduler.nowNs, container, viommu.driver);
+      }
     }
     for (const section of this.#options.sections) {
       const mapped = this.regionAdd(section);
@@ -66,7 +69,7 @@ export class DeviceRack {
     this.#build.ramMap.add(section);
     this.#sections.push(section);
     for (const container of this.containers) {
-      if (!isFlat(container)) continue;
+      if (!isFlat(container) || !isPresent(container)) continue;
       const mapped = container.tracker.regionAdd(section);
       if (!mapped.ok) return mapped;
       durationNs += mapped.value;
@@ -81,7 +84,7 @@ export class DeviceRack {
     if (at < 0) return refuse('ENOENT', `no section at gpa page ${section.gpaPage}`);
     this.#sections.splice(at, 1);
     for (const container of this.containers) {
-      if (!isFlat(container)) continue;
+      if (!isFlat(container) || !isPresent(container)) continue;
       const unmapped = container.tracker.regionDel(timeNs, section, this.#entry);
       if (!unmapped.ok) return unmapped;
       timeNs += unmapped.value;
@@ -166,6 +169,54 @@ export class DeviceRack {
     return ok(Math.round(timeNs - nowNs));
   }
 
+  /** Hot-plug: the device comes with the driver's mode of the start; the first of a container has guest RAM mapped into it. */
+  plug(nowNs: number, device: string): Outcome<number> {
+    const found = this.#locate(device);
+    if (found === undefined) return refuse('ENODEV', `no device ${device}`);
+    const [container, { traffic }] = found;
+    if (traffic.present) return refuse('EEXIST', `${device} is plugged`);
+    this.advanceTo(nowNs);
+    const first = !isPresent(container);
+    traffic.setPresent(true);
+    let timeNs = nowNs;
+    const { viommu } = this.#options;
+    if (viommu !== null && container.behindViommu) timeNs = this.#attach(nowNs, container, viommu.driver);
+    for (const section of first && isFlat(container) ? this.#sections : []) {
+      const mapped = container.tracker.regionAdd(section);
+      if (!mapped.ok) return mapped;
+      timeNs += mapped.value;
+    }
+    return ok(Math.round(timeNs - nowNs));
+  }
+
+  /** Hot-unplug: its DMA ends; with the last device of a container goes what was mapped into it. */
+  unplug(nowNs: number, device: string): Outcome<number> {
+    const found = this.#locate(device);
+    if (found === undefined) return refuse('ENODEV', `no device ${device}`);
+    const [container, { traffic }] = found;
+    if (!traffic.present) return refuse('ENODEV', `${device} is not plugged`);
+    this.advanceTo(nowNs);
+    traffic.setPresent(false);
+    if (isPresent(container)) return ok(0);
+    let timeNs = nowNs;
+    if (traffic.guest !== null) timeNs = traffic.guest.unmapAll(nowNs, false);
+    for (const section of isFlat(container) ? this.#sections : []) {
+      const unmapped = container.tracker.regionDel(timeNs, section, this.#entry);
+      if (!unmapped.ok) return unmapped;
+      timeNs += unmapped.value;
+    }
+    if (container.behindViommu) traffic.use(nowNs, null);
+    return ok(Math.round(timeNs - nowNs));
+  }
+
+  #locate(device: string): [RackContainer, RackDevice] | undefined {
+    for (const container of this.containers) {
+      const found = container.devices.find(({ name }) => name === device);
+      if (found !== undefined) return [container, found];
+    }
+    return undefined;
+  }
+
   get #entry(): UnmapEntry {
     return this.#options.defects.regionDelWithoutEntry ? 'none' : 'translated';
   }
@@ -182,6 +233,10 @@ export class DeviceRack {
 /** Whether it holds flat sections now: all but those that hold a guest's own mappings. */
 function isFlat({ devices }: RackContainer): boolean {
   return shadowed(devices[0]!) === null;
+}
+
+function isPresent({ devices }: RackContainer): boolean {
+  return devices.some(({ traffic }) => traffic.present);
 }
 
 function noMappings(device: string): Refusal {

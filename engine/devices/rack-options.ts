@@ -50,6 +50,8 @@ export interface RackOptions {
   readonly ramPages: number;
   readonly sections: readonly RamSection[];
   readonly devices: readonly DeviceConfig[];
+  /** Names of devices that are not plugged at the start. */
+  readonly absent: readonly string[];
   readonly iommu: RackIommu;
   /** null: the guest sees no IOMMU. */
   readonly viommu: ViommuConfig | null;

@@ -41,6 +41,7 @@ export function buildRack(
     ramPages: layout.totalPages,
     sections,
     devices: experiment.devices.map(deviceConfig),
+    absent: experiment.devices.map(({ name }) => name).filter((name) => comesLater(experiment, name)),
     iommu: {
       format,
       pageSizes: iommu.page_sizes,
@@ -168,4 +169,11 @@ function viommuConfig({ viommu, guest }: Experiment): ViommuConfig | null {
 
 function bbmLevel(level: number): BbmLevel {
   return level === 0 || level === 1 ? level : 2;
+}
+
+/** Whether the first thing that the timeline says of a device's presence is that it comes. */
+function comesLater({ changes }: Experiment, device: string): boolean {
+  const turns = changes.filter((c) => (c.do === 'plug-device' || c.do === 'unplug-device') && c.device === device);
+  turns.sort((a, b) => (a.at ?? Infinity) - (b.at ?? Infinity));
+  return turns[0]?.do === 'plug-device';
 }

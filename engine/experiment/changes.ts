@@ -67,8 +67,13 @@ function act(world: Scene, nowNs: number, change: Change): Result {
     case 'device-rate':
       return rack.setRate(nowNs, change.device, change.rate);
     case 'plug-device':
-    case 'unplug-device':
-      return refuse('EBUSY', 'devices cannot be plugged while the experiment runs');
+    case 'unplug-device': {
+      const command = change.do === 'plug-device' ? 'device_add' : 'device_del';
+      if (thread.status !== 'none' && thread.end === null)
+        return refuse('EBUSY', `${command} not allowed while migrating`);
+      const result = change.do === 'plug-device' ? rack.plug(nowNs, change.device) : rack.unplug(nowNs, change.device);
+      return result.ok ? note(world, nowNs, 'map-change', `${change.device}: ${command}`) : result;
+    }
     case 'region':
       return changeMap(world, nowNs, `${change.size / PAGE_SIZE} pages become ${change.to}`, () => {
         showRange(world.map, world.ram, ...inPages(change), change.to);

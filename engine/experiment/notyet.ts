@@ -30,11 +30,11 @@ export const NOT_YET: readonly NotYet[] = [
   { path: 'iommu.type1.bitmap', works: ['from-iova'], what: 'another bitmap base' },
   { path: 'iommu.type1.mappings', works: [65535], what: 'another mapping limit' },
   { path: 'viommu.iotlb', works: [], what: 'the size of the emulated IOTLB' },
-  { path: 'defects.walk_stops_at_hole', works: [true], what: 'a kernel whose dirty read goes on after a hole' },
   {
     path: 'changes[].do',
     works: [
       ...['unmap', 'map', 'unmap-all', 'driver', 'plug-memory', 'unplug-memory', 'region', 'device-rate'],
+      ...['plug-device', 'unplug-device'],
       ...['set', 'cancel', 'fail-destination', 'lose-link', 'migrate'],
     ],
     what: 'this change',

@@ -142,7 +142,7 @@ export class World implements Scene {
   }
 
   #newThread(): MigrationThread {
-    const { experiment, layout } = this;
+    const { experiment, layout, rack } = this;
     return new MigrationThread({
       config: migrationConfig(experiment, this.costs),
       ram: {
@@ -159,7 +159,10 @@ export class World implements Scene {
           .filter(({ name }) => this.unplugged.has(name))
           .map(({ ramPage, pages }) => ({ first: ramPage, count: pages })),
       },
-      devices: this.rack.devices.flatMap(({ vfio }) => (vfio === null ? [] : [vfio])),
+      // Those that are plugged when it is asked: the thread is made before the migration begins.
+      get devices() {
+        return rack.devices.flatMap(({ vfio, traffic }) => (vfio === null || !traffic.present ? [] : [vfio]));
+      },
       blockedBy: blockerOf(experiment),
       guest: this.guest,
       emit: (event) => this.recorder.event(event),

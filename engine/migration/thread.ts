@@ -76,7 +76,6 @@ export class MigrationThread implements Actor, BlackoutHost {
   readonly config: MigrationConfig;
   readonly ram: RamSave;
   readonly counters = new StreamCounters();
-  readonly devices: readonly MigratableDevice[];
   readonly window: RateWindow;
   status: MigrationStatus = 'none';
   end: EndReason | null = null;
@@ -122,11 +121,15 @@ export class MigrationThread implements Actor, BlackoutHost {
     this.#parts = parts;
     this.config = parts.config;
     this.ram = new RamSave(parts.ram);
-    this.devices = parts.devices;
     this.#trackers = parts.ram.trackers;
     this.window = new RateWindow(parts.config, 0);
     this.#running = streamCosts(parts.config, false);
     this.#period = new DirtyPeriod(parts.config.throttleTriggerPercent);
+  }
+
+  /** Those that are plugged now; none comes or goes while a migration is under way. */
+  get devices(): readonly MigratableDevice[] {
+    return this.#parts.devices;
   }
 
   get phase(): string {

@@ -37,6 +37,7 @@ function aRack(traffic: Partial<TrafficConfig>, viommu: Partial<ViommuConfig>): 
         behindViommu: true,
       },
     ],
+    absent: [],
     iommu: {
       format: formatNamed('amd-v1'),
       pageSizes: [4096],

@@ -287,3 +287,43 @@ describe('tracking of one VFIO container', () => {
     );
   });
 });
+
+describe('devices that come and go', () => {
+  const two = [
+    aDevice('nic', { region: { firstPage: 0, pages: 64 } }, { name: 'first' }),
+    aDevice('nvme', { region: { firstPage: 2000, pages: 64 } }, { name: 'second' }),
+  ];
+
+  it('a device that is not plugged does no DMA; once plugged it does, and is tracked', () => {
+    const bench = new Bench(two, { absent: ['second'] });
+    bench.runUntil(1 * MS);
+    expect(bench.rack.devices.map(({ traffic }) => traffic.counters.operations > 0)).toEqual([true, false]);
+    expect(bench.rack.plug(1 * MS, 'second')).toMatchObject({ ok: true });
+    bench.startLogging();
+    bench.runUntil(3 * MS);
+    bench.stopAndSync();
+    expect(bench.written.get('second')!.count).toBeGreaterThan(0);
+    expect(bench.lost).toEqual([]);
+  });
+
+  it('the last device of a container takes the mappings with it, the first brings them', () => {
+    const bench = new Bench([two[0]!]);
+    const { domain } = bench.rack.containers[0]!.container.domains[0]!;
+    expect(domain.table.mapped).toBe(4096);
+    bench.runUntil(1 * MS);
+    expect(bench.rack.unplug(1 * MS, 'first')).toMatchObject({ ok: true });
+    expect(domain.table.mapped).toBe(0);
+    bench.runUntil(2 * MS);
+    bench.rack.plug(2 * MS, 'first');
+    expect(domain.table.mapped).toBe(4096);
+    bench.runUntil(3 * MS);
+    expect(bench.rack.devices[0]!.traffic.counters.faults).toBe(0);
+  });
+
+  it('plug of what is plugged → EEXIST, unplug of what is not → ENODEV', () => {
+    const bench = new Bench(two, { absent: ['second'] });
+    expect(bench.rack.plug(0, 'first')).toMatchObject({ ok: false, errno: 'EEXIST' });
+    expect(bench.rack.unplug(0, 'second')).toMatchObject({ ok: false, errno: 'ENODEV' });
+    expect(bench.rack.plug(0, 'third')).toMatchObject({ ok: false, errno: 'ENODEV' });
+  });
+});

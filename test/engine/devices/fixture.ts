@@ -73,6 +73,7 @@ export class Bench {
       sections: SECTIONS,
       devices,
       viommu: null,
+      absent: [],
       written: (name) => this.written.get(name)!,
       drop: {
         dropped: (_nowNs, _source, cause, firstPage, count) => this.dropped.push({ cause, firstPage, count }),
