@@ -90,24 +90,24 @@ describe('examples', () => {
 
   // What a comment proposes to try must show what it says.
   it('clearing without a flush loses pages; with one, none', () => {
-    const { summary } = run('07-clearing-without-a-flush.yaml', replacing('flush: never', 'flush: after-clear'));
+    const { summary } = run('08-clearing-without-a-flush.yaml', replacing('flush: never', 'flush: after-clear'));
     expect([summary.outcome, summary.pages.lost]).toEqual(['completed', 0]);
   });
   it('blocks never converge; the same guest with 4 KiB leaves does', () => {
     const pages = replacing('page_sizes: [4KiB, 2MiB, 1GiB]', 'page_sizes: [4KiB]');
-    const { summary } = run('08-one-dirty-bit-for-a-gigabyte.yaml', pages);
+    const { summary } = run('09-one-dirty-bit-for-a-gigabyte.yaml', pages);
     expect(summary.outcome).toBe('completed');
     expect(summary.pages.needless).toBeLessThan(10_000);
   });
   it('a sync of hugepages takes a hundredth of the time', () => {
-    const file = '06-a-sync-for-every-mapping.yaml';
+    const file = '07-a-sync-for-every-mapping.yaml';
     const perRound = ({ summary }: Result): number => summary.tracking.harvestNs! / summary.rounds!;
     const huge = run(file, replacing('type: nic', 'type: nic\n    buffers: hugepages'));
     expect(perRound(run(file))).toBeGreaterThan(100 * perRound(huge));
   });
   it('an accelerator that the IOMMU tracks moves in seconds', () => {
     const tracked = replacing('format: x86-64', 'format: amd-v1', 'devices: everything', 'devices: auto');
-    const { summary } = run('16-nobody-tracks-the-accelerator.yaml', tracked);
+    const { summary } = run('20-nobody-tracks-the-accelerator.yaml', tracked);
     expect(summary.outcome).toBe('completed');
     expect(summary.totalNs).toBeLessThan(5e9);
   });
@@ -118,23 +118,32 @@ describe('examples', () => {
       'timeout: 20s',
       'timeout: 5s',
     );
-    expect(run('15-a-device-with-much-state.yaml', stopCopy).summary.outcome).toBe('timed-out');
+    expect(run('19-a-device-with-much-state.yaml', stopCopy).summary.outcome).toBe('timed-out');
   });
 
   it('a change of the memory map that is compared first loses nothing', () => {
     const compared = replacing('update: as-is', 'update: compared');
-    const { summary } = run('13-a-change-that-is-no-change.yaml', compared);
+    const { summary } = run('16-a-change-that-is-no-change.yaml', compared);
     expect([summary.outcome, summary.pages.lost]).toEqual(['completed', 0]);
   });
   it('the log that begins all ones hides the loss and sends gigabytes again', () => {
-    const file = '13-a-change-that-is-no-change.yaml';
+    const file = '16-a-change-that-is-no-change.yaml';
     const { summary } = run(file, replacing('vcpus: dirty-log-legacy', 'vcpus: dirty-log'));
     expect(summary.pages.lost).toBe(0);
     expect(summary.bytes.total! - run(file).summary.bytes.total!).toBeGreaterThan(3 * 2 ** 30);
   });
+  it('splitting level by level sends the same in the end', () => {
+    const file = '10-splitting-when-tracking-starts.yaml';
+    const { summary } = run(file, replacing('order: sub-table-first', 'order: recursive'));
+    expect(summary.bytes.total).toBe(run(file).summary.bytes.total);
+  });
+  it('a block that nobody writes may stay whole', () => {
+    const { summary } = run('11-no-memory-for-a-page-table.yaml', replacing('fail_at: 4500', 'fail_at: 100'));
+    expect([summary.outcome, summary.pages.lost]).toEqual(['completed', 0]);
+  });
   it('leaves reported whole lose nothing', () => {
     const whole = replacing('contiguous_last_page: true', 'contiguous_last_page: false');
-    expect(run('09-the-last-page-of-a-repeated-leaf.yaml', whole).summary.pages.lost).toBe(0);
+    expect(run('12-the-last-page-of-a-repeated-leaf.yaml', whole).summary.pages.lost).toBe(0);
   });
   it('a mixed container that counts everything as dirty loses nothing and never converges', () => {
     const counted = replacing(
@@ -143,7 +152,7 @@ describe('examples', () => {
       'timeout: 20s',
       'timeout: 8s',
     );
-    const { summary } = run('18-two-devices-one-tracked.yaml', counted);
+    const { summary } = run('22-two-devices-one-tracked.yaml', counted);
     expect([summary.outcome, summary.pages.lost]).toEqual(['timed-out', 0]);
   });
 
