@@ -25,8 +25,12 @@ kill -KILL "$child" 2>/dev/null
 wait "$child"
 `;
 
-/** Makes the folder "$1" for this user only, says so, and removes it when standard input ends. */
+/**
+ * Makes the folder "$1" for this user only, says so, and removes it when standard input ends: not before, whatever signal
+ * a terminal or an impatient user sends, and also when nobody hears it say so any more (PIPE).
+ */
 const KEEP_FOLDER = `
+trap '' HUP INT TERM PIPE
 umask 077
 mkdir -- "$1" || exit 1
 echo ready

@@ -137,6 +137,23 @@ describe('libvirt job info', () => {
     expect(sink.column('dirty.qemu')).toEqual([0, 5210, 0]);
   });
 
+  it('makes a run of each migration, where time falls back or goes on after the end', () => {
+    const snapshot = (type: string, ms: number): string => `Job type: ${type}\nTime elapsed: ${ms} ms\n`;
+    const runs = importText(
+      [
+        snapshot('Unbounded', 900),
+        snapshot('Unbounded', 100),
+        snapshot('Completed', 500),
+        snapshot('Unbounded', 600),
+      ].join('\n'),
+    );
+    expect(runs.map((run) => [play(run).summary.outcome, play(run).sink.times.length])).toEqual([
+      ['unknown', 1],
+      ['completed', 2],
+      ['unknown', 1],
+    ]);
+  });
+
   it('reads a single snapshot, and a job that only says how it ended', () => {
     expect(
       play(importText('Job type:         Completed   \nTime elapsed:     12           ms\n')[0]!).summary,

@@ -66,6 +66,16 @@ describe('guarded folder', () => {
     expect(existsSync(folder.path)).toBe(false);
   });
 
+  it('is removed at its end and not before, whatever signal its guard gets', async () => {
+    const folder = await makeGuardedFolder();
+    const guard = processesWith(folder.path)[0]!;
+    for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) process.kill(guard.pid, signal);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(existsSync(folder.path)).toBe(true);
+    await folder.end();
+    expect(existsSync(folder.path)).toBe(false);
+  });
+
   it('says why it cannot be made', async () => {
     await expect(makeGuardedFolder('/nonexistent')).rejects.toThrow('cannot make the folder');
   });
