@@ -98,7 +98,22 @@ export const factsSchema = z.object({
   trackers: z.object({ vcpus: z.string(), devices: z.string() }),
   link: z.object({ bytesPerSecond: z.number(), bandwidth: z.number(), downtimeLimitNs: z.number() }),
   /** The timeline of `changes`. */
-  changes: z.array(z.object({ atNs: z.number(), what: z.string() })),
+  changes: z.array(
+    z.object({
+      /** Its position in the file's list. */
+      index: z.number(),
+      what: z.string(),
+      /** A time, or a moment of the migration (`round 2`) and a delay. */
+      atNs: z.number().nullable(),
+      on: z.string().nullable(),
+      delayNs: z.number(),
+      /** Device or memory module. */
+      target: z.string().nullable(),
+      range: z.object({ offset: z.number(), size: z.number() }).nullable(),
+      everyNs: z.number().nullable(),
+      times: z.number(),
+    }),
+  ),
   seed: z.number(),
 });
 export type ExperimentFacts = z.infer<typeof factsSchema>;

@@ -16,14 +16,17 @@ export const NEXT_JOB_STATE: Readonly<Record<JobStateName, readonly JobStateName
   failed: [],
 };
 
+/** Infinity too, which zod's number refuses. */
+const figure = z.custom<number>((value) => typeof value === 'number');
+
 export const progressSchema = z.object({
   phase: z.string(),
-  round: z.number(),
-  simulatedNs: z.number(),
-  /** The simulated time at which the run ends at the latest. */
-  limitNs: z.number(),
-  pagesLeft: z.number(),
-  pagesThreshold: z.number(),
+  round: figure,
+  simulatedNs: figure,
+  /** The simulated time at which the run ends at the latest; Infinity where there is no limit. */
+  limitNs: figure,
+  pagesLeft: figure,
+  pagesThreshold: figure,
 });
 
 export const jobSchema = z.object({

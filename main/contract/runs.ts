@@ -55,7 +55,17 @@ export const cellSchema = z.union([z.string(), z.number(), z.null()]);
 export const listedRunSchema = z.object({ row: runRowSchema, cells: z.record(z.string(), cellSchema) });
 export type ListedRun = z.infer<typeof listedRunSchema>;
 
-export const COLUMN_TYPES = ['text', 'count', 'duration', 'size', 'share', 'rate', 'time'] as const;
+export const COLUMN_TYPES = [
+  'text',
+  'count',
+  'duration',
+  'size',
+  'share',
+  'percent',
+  'rate',
+  'page-rate',
+  'time',
+] as const;
 export type ColumnType = (typeof COLUMN_TYPES)[number];
 /** A column of the table of runs, and a name of the filter language. */
 export const columnSchema = z.object({

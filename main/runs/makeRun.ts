@@ -1,5 +1,6 @@
 // Makes one run and keeps it: a producer (the pool of simulations, QEMU, an importer) on one side, the store on the other.
 import type { Progress, RunSink } from '../../engine/experiment/result.ts';
+import { fieldsOf } from './fields.ts';
 import { HEARTBEAT_MS } from '../store/owner.ts';
 import type { Store } from '../store/store.ts';
 import type { NewRun, RunWriter } from '../store/writer.ts';
@@ -14,12 +15,18 @@ export type Producer = (sink: RunSink, options: ProducerOptions) => Promise<void
 
 export type RunRequest = Omit<NewRun, 'head'>;
 
+/** What a host may ask of a run that is being made. */
+export interface BegunRun {
+  /** Writes what is held, so that the store tells all that was reported. */
+  flush(): void;
+}
+
 /** Resolves with the number of the kept run. A producer's error is kept with the run and thrown. */
 export async function makeRun(
   store: Store,
   request: RunRequest,
   produce: Producer,
-  options: ProducerOptions & { readonly onBegin?: (id: number) => void } = {},
+  options: ProducerOptions & { readonly onBegin?: (id: number, run: BegunRun) => void } = {},
 ): Promise<number> {
   let writer: RunWriter | undefined;
   const begun = (): RunWriter => {
@@ -37,8 +44,8 @@ export async function makeRun(
     await produce(
       {
         head(head) {
-          writer = store.begin({ ...request, head });
-          options.onBegin?.(writer.id);
+          writer = store.begin({ ...request, head, fields: request.fields ?? fieldsOf(request.experiment) });
+          options.onBegin?.(writer.id, writer);
         },
         samples(chunk) {
           begun().samples(chunk);

@@ -62,12 +62,14 @@ export function openDatabase(path: string, options: OpenOptions = {}): Database.
       if (size > 0) check(db, file, size, migrations.length);
       // Before anything is written, so that no statement of ours runs with a weaker promise.
       db.pragma('synchronous = FULL');
-      db.pragma('foreign_keys = ON');
+      // A migration that makes a table anew drops the old one, which with foreign keys on would empty those that refer to it.
+      db.pragma('foreign_keys = OFF');
       db.pragma('trusted_schema = OFF');
       if (options.maxBytes !== undefined) limitSize(db, options.maxBytes);
       if (versionOf(db) === 0) create(db, file, migrations);
       useWal(db);
       migrate(db, file, migrations);
+      db.pragma('foreign_keys = ON');
       return db;
     } catch (error) {
       db.close();
@@ -168,6 +170,7 @@ function migrate(db: Database.Database, file: string, migrations: readonly Migra
       db.exec(sql);
       db.pragma(`user_version = ${number}`);
     }
+    if ((db.pragma('foreign_key_check') as unknown[]).length > 0) throw damaged(file);
   }).immediate();
   // The header of the file itself now tells the new format, so that an older Brownout refuses it at first sight.
   db.pragma('wal_checkpoint(TRUNCATE)');

@@ -20,6 +20,8 @@ export interface RunRow {
   readonly uid: string;
   readonly name: string;
   readonly tags: readonly string[];
+  /** Markdown of the user. */
+  readonly note: string;
   readonly fileName: string;
   readonly sourceKind: 'sim' | 'qemu' | 'import';
   readonly sourceText: string;
@@ -29,6 +31,8 @@ export interface RunRow {
   readonly failure: string | null;
   readonly createdMs: number;
   readonly endedMs: number | null;
+  /** Since when it lies in the bin. */
+  readonly deletedMs: number | null;
   readonly outcome: Outcome | null;
   readonly totalNs: number | null;
   readonly setupNs: number | null;
@@ -68,6 +72,7 @@ export const runRowSchema = z.object({
   uid: z.string(),
   name: z.string(),
   tags: z.string(),
+  note: z.string(),
   file_name: z.string(),
   source_kind: z.enum(['sim', 'qemu', 'import']),
   source_text: z.string(),
@@ -77,11 +82,12 @@ export const runRowSchema = z.object({
   failure: z.string().nullable(),
   created_ms: z.number(),
   ended_ms: figure,
+  deleted_ms: figure,
   heartbeat_ms: z.number(),
   owner_host: z.string(),
   owner_pid: z.number(),
   owner_start: z.string(),
-  outcome: z.enum(['completed', 'timed-out', 'cancelled', 'failed']).nullable(),
+  outcome: z.enum(['completed', 'timed-out', 'cancelled', 'failed', 'unknown']).nullable(),
   total_ns: figure,
   setup_ns: figure,
   downtime_ns: figure,

@@ -1,12 +1,12 @@
 // Questions about runs: which there are, what one was. None of them reads samples.
 import type Database from 'better-sqlite3';
 import * as z from 'zod';
-import type { ExpectResult, RunEvent, SeriesInfo, Summary } from '../../engine/experiment/result.ts';
+import type { ExpectResult, SeriesInfo, Summary } from '../../engine/experiment/result.ts';
 import { damaged, StoreError } from './errors.ts';
 import { readExactJson } from '../contract/exactJson.ts';
-import { isAlive } from './owner.ts';
-import { eventRowSchema, readRow, runRowSchema, seriesRowSchema } from './rows.ts';
-import type { RunRow, RunStatus, StoredEvent, StoredRun } from './rows.ts';
+import { isAlive, thisOwner } from './owner.ts';
+import { readRow, runRowSchema, seriesRowSchema } from './rows.ts';
+import type { RunRow, RunStatus, StoredRun } from './rows.ts';
 
 /** What a list can be sorted by, and the column that holds it. */
 const ORDERS = {
@@ -34,14 +34,16 @@ export function listRuns(db: Database.Database, file: string, query: ListQuery, 
   const direction = descending ? 'DESC' : 'ASC';
   // What is not known comes last in either direction.
   const rows = db
-    .prepare(`SELECT * FROM run ORDER BY ${ORDERS[order]} ${direction} NULLS LAST, id ${direction} LIMIT ? OFFSET ?`)
+    .prepare(
+      `SELECT * FROM run WHERE deleted_ms IS NULL ORDER BY ${ORDERS[order]} ${direction} NULLS LAST, id ${direction} LIMIT ? OFFSET ?`,
+    )
     .all(limit, offset);
   const alive = aliveOnce(nowMs);
   return rows.map((row) => toRunRow(file, row, alive));
 }
 
 export function countRuns(db: Database.Database): number {
-  return db.prepare('SELECT count(*) FROM run').pluck().get() as number;
+  return db.prepare('SELECT count(*) FROM run WHERE deleted_ms IS NULL').pluck().get() as number;
 }
 
 export function findRun(db: Database.Database, file: string, id: number, nowMs: number): StoredRun {
@@ -69,26 +71,7 @@ export function findRun(db: Database.Database, file: string, id: number, nowMs: 
   };
 }
 
-/** Events in the order in which they were reported, from number `from` on. */
-export function runEvents(db: Database.Database, file: string, id: number, from: number, limit: number): StoredEvent[] {
-  return db
-    .prepare(
-      'SELECT number, time_ns, duration_ns, kind, text, source, detail FROM event WHERE run_id = ? AND number >= ? ORDER BY number LIMIT ?',
-    )
-    .all(id, from, limit)
-    .map((one): StoredEvent => {
-      const { time_ns, duration_ns, source, detail, ...rest } = readRow(file, eventRowSchema, one);
-      return {
-        ...rest,
-        timeNs: time_ns,
-        durationNs: duration_ns,
-        detail: fromJson(file, detail) as RunEvent['detail'],
-        ...(source === null ? {} : { source }),
-      };
-    });
-}
-
-function fromJson(file: string, text: string): unknown {
+export function fromJson(file: string, text: string): unknown {
   try {
     return readExactJson(text);
   } catch (error) {
@@ -98,7 +81,7 @@ function fromJson(file: string, text: string): unknown {
 
 type RawRow = z.infer<typeof runRowSchema>;
 
-function toRunRow(file: string, raw: unknown, alive: (row: RawRow) => boolean): RunRow {
+export function toRunRow(file: string, raw: unknown, alive: (row: RawRow) => boolean): RunRow {
   const row = readRow(file, runRowSchema, raw);
   const status: RunStatus = row.status === 'running' && !alive(row) ? 'interrupted' : row.status;
   return {
@@ -106,6 +89,7 @@ function toRunRow(file: string, raw: unknown, alive: (row: RawRow) => boolean): 
     uid: row.uid,
     name: row.name,
     tags: readRow(file, z.array(z.string()), fromJson(file, row.tags)),
+    note: row.note,
     fileName: row.file_name,
     sourceKind: row.source_kind,
     sourceText: row.source_text,
@@ -115,6 +99,7 @@ function toRunRow(file: string, raw: unknown, alive: (row: RawRow) => boolean): 
     failure: row.failure,
     createdMs: row.created_ms,
     endedMs: status === 'interrupted' ? row.heartbeat_ms : row.ended_ms,
+    deletedMs: row.deleted_ms,
     outcome: row.outcome,
     totalNs: row.total_ns,
     setupNs: row.setup_ns,
@@ -138,7 +123,7 @@ function toRunRow(file: string, raw: unknown, alive: (row: RawRow) => boolean): 
 }
 
 /** Asks the system once for each owner, not once for each of its runs. */
-function aliveOnce(nowMs: number): (row: RawRow) => boolean {
+export function aliveOnce(nowMs: number): (row: RawRow) => boolean {
   const known = new Map<string, boolean>();
   return (row) => {
     const key = `${row.owner_host} ${row.owner_pid} ${row.owner_start} ${row.heartbeat_ms}`;
@@ -149,4 +134,14 @@ function aliveOnce(nowMs: number): (row: RawRow) => boolean {
     }
     return alive;
   };
+}
+
+/** Runs of one process of this machine that are still marked as being made. */
+export function markBroken(db: Database.Database, pid: number, reason: string, nowMs: number): number[] {
+  return db
+    .prepare(
+      "UPDATE run SET status = 'failed', failure = ?, ended_ms = ? WHERE status = 'running' AND owner_host = ? AND owner_pid = ? RETURNING id",
+    )
+    .pluck()
+    .all(reason, nowMs, thisOwner().host, pid) as number[];
 }

@@ -14,6 +14,8 @@ export const TIMES = -1;
 export interface Envelope {
   /** Samples that one entry stands for: 1, 16, 256 …; with 1, least and greatest are the same values. */
   readonly samplesEach: number;
+  /** Position of the first entry: it begins with sample `firstEntry · samplesEach`. */
+  readonly firstEntry: number;
   /** First and last time of each entry. */
   readonly fromNs: Float64Array;
   readonly toNs: Float64Array;
@@ -67,7 +69,13 @@ export function readEnvelope(
     return { least, greatest };
   };
   const times = read(TIMES);
-  return { samplesEach: each, fromNs: times.least, toNs: times.greatest, columns: positions.map(read) };
+  return {
+    samplesEach: each,
+    firstEntry: from,
+    fromNs: times.least,
+    toNs: times.greatest,
+    columns: positions.map(read),
+  };
 }
 
 function covers(db: Database.Database, run: number, level: number, end: number, each: number): boolean {

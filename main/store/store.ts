@@ -2,9 +2,19 @@
 import { basename, resolve } from 'node:path';
 import type Database from 'better-sqlite3';
 import { IN_MEMORY, openDatabase, type OpenOptions } from './database.ts';
-import { translating } from './errors.ts';
+import { StoreError, translating } from './errors.ts';
 import type { RunRow, StoredEvent, StoredRun } from './rows.ts';
-import { countRuns, findRun, listRuns, runEvents, type ListQuery } from './runs.ts';
+import * as configs from './configs.ts';
+import * as drafts from './drafts.ts';
+import { countEvents, queryEvents, type EventCounts, type EventQuery } from './events.ts';
+import * as marks from './marks.ts';
+import { countRuns, findRun, listRuns, markBroken, type ListQuery } from './runs.ts';
+import { readSetting, writeSetting } from './settings.ts';
+import { knowStatus, STATUS_SQL } from './status.ts';
+import { readSpark, type Spark } from './sparks.ts';
+import { countMatching, distinctValues, queryGroups, queryTable, type Group } from './table.ts';
+import type { Condition, TablePage, TableQuery } from './table.ts';
+import type { TableColumn } from './tableColumns.ts';
 import { readEnvelope, readSamples, type Envelope } from './samples.ts';
 import { RunWriter, type NewRun } from './writer.ts';
 
@@ -23,6 +33,7 @@ export class Store {
     this.file = path === IN_MEMORY ? path : resolve(path);
     this.#clock = options.clock ?? Date.now;
     this.#db = openDatabase(path, options);
+    knowStatus(this.#db, this.#clock);
   }
 
   /** A run that is about to be made; visible as running from now on. */
@@ -44,7 +55,15 @@ export class Store {
   }
 
   events(id: number, from = 0, limit = 1_000_000): StoredEvent[] {
-    return this.#ask(() => runEvents(this.#db, this.file, id, from, limit));
+    return this.#ask(() => queryEvents(this.#db, this.file, id, { from, limit }));
+  }
+
+  eventsWhere(id: number, query: EventQuery): StoredEvent[] {
+    return this.#ask(() => queryEvents(this.#db, this.file, id, query));
+  }
+
+  eventCounts(id: number, fromNs: number, toNs: number, points: number): EventCounts[] {
+    return this.#ask(() => countEvents(this.#db, id, fromNs, toNs, points));
   }
 
   /** Samples of one column, by its position among the run's series; TIMES is the time axis. */
@@ -60,8 +79,143 @@ export class Store {
     return this.#ask(() => readEnvelope(this.#db, this.file, id, positions, range));
   }
 
+  /** Undefined where the run has no samples, or is not there. */
+  spark(id: number): Spark | undefined {
+    return this.#ask(() => readSpark(this.#db, this.file, id));
+  }
+
+  table(query: TableQuery): TablePage {
+    return this.#ask(() => queryTable(this.#db, this.file, query, this.#clock()));
+  }
+
+  matching(filter: Condition): number {
+    return this.#ask(() => countMatching(this.#db, filter, false));
+  }
+
+  groups(filter: Condition, by: TableColumn): Group[] {
+    return this.#ask(() => queryGroups(this.#db, filter, by));
+  }
+
+  distinct(column: TableColumn, limit: number): string[] {
+    return this.#ask(() => distinctValues(this.#db, column, limit));
+  }
+
+  /** Resolves with those that were deleted: not the ones that are being made, or lie in the bin already. */
+  delete(ids: readonly number[]): number[] {
+    return this.#ask(() => {
+      const running = (id: number): boolean => this.#statusOf(id) === 'running';
+      return marks.deleteRuns(this.#db, ids, this.#clock(), running);
+    });
+  }
+
+  undelete(ids: readonly number[]): number[] {
+    return this.#ask(() => marks.undeleteRuns(this.#db, ids));
+  }
+
+  /** Removes for good what has lain in the bin for so long. */
+  purge(olderThanMs: number): number {
+    return this.#ask(() => marks.purgeRuns(this.#db, this.#clock() - olderThanMs));
+  }
+
+  tag(ids: readonly number[], add: readonly string[], remove: readonly string[]): void {
+    this.#ask(() => {
+      if (!marks.tagRuns(this.#db, ids, add, remove)) throw this.#absent('one of these runs');
+    });
+  }
+
+  note(id: number, note: string): void {
+    this.#ask(() => {
+      if (!marks.noteRun(this.#db, id, note)) throw this.#absent(`run ${id}`);
+    });
+  }
+
+  rename(id: number, name: string): void {
+    this.#ask(() => {
+      if (!marks.renameRun(this.#db, id, name)) throw this.#absent(`run ${id}`);
+    });
+  }
+
+  baseline(): number | null {
+    return this.#ask(() => marks.baseline(this.#db));
+  }
+
+  setBaseline(id: number | null): void {
+    this.#ask(() => {
+      if (id !== null && this.#statusOf(id) === undefined) throw this.#absent(`run ${id}`);
+      marks.setBaseline(this.#db, id);
+    });
+  }
+
+  setting(key: string): string | null {
+    return this.#ask(() => readSetting(this.#db, `window.${key}`));
+  }
+
+  setSetting(key: string, value: string | null): void {
+    this.#ask(() => {
+      writeSetting(this.#db, `window.${key}`, value);
+    });
+  }
+
+  drafts(): drafts.StoredDraft[] {
+    return this.#ask(() => drafts.listDrafts(this.#db, this.file));
+  }
+
+  saveDraft(id: number | null, draft: { name: string; text: string; fileName: string }): drafts.StoredDraft {
+    return this.#ask(() => {
+      const saved = drafts.saveDraft(this.#db, this.file, id, draft, this.#clock());
+      if (saved === undefined) throw this.#absent(`draft ${id}`);
+      return saved;
+    });
+  }
+
+  deleteDraft(id: number): void {
+    this.#ask(() => {
+      if (!drafts.deleteDraft(this.#db, id)) throw this.#absent(`draft ${id}`);
+    });
+  }
+
+  recentExperiments(limit: number): ReturnType<typeof configs.recentExperiments> {
+    return this.#ask(() => configs.recentExperiments(this.#db, limit));
+  }
+
+  newestRunOf(experiment: string): number | null {
+    return this.#ask(() => configs.newestRunOf(this.#db, experiment));
+  }
+
+  runsWithoutFields(limit: number): ReturnType<typeof configs.runsWithoutFields> {
+    return this.#ask(() => configs.runsWithoutFields(this.#db, limit));
+  }
+
+  setFields(id: number, experiment: string, fields: configs.RunFields): void {
+    this.#ask(() => {
+      this.#db
+        .transaction(() => {
+          configs.setFields(this.#db, id, experiment, fields);
+        })
+        .immediate();
+    });
+  }
+
+  /** Runs that this process (or the one named) was making are marked as failed: their producer broke and will not return. */
+  markBroken(pid: number, reason: string): number[] {
+    return this.#ask(() => markBroken(this.#db, pid, reason, this.#clock()));
+  }
+
+  /** Changes whenever another connection, of this process or of another one, has written to the file. */
+  foreignChanges(): number {
+    return this.#ask(() => this.#db.pragma('data_version', { simple: true }) as number);
+  }
+
   close(): void {
     this.#db.close();
+  }
+
+  #statusOf(id: number): string | undefined {
+    return this.#db.prepare(`SELECT ${STATUS_SQL} FROM run WHERE id = ?`).pluck().get(id) as string | undefined;
+  }
+
+  #absent(what: string): StoreError {
+    return new StoreError('absent', this.file, `there is no ${what} in ${this.file}`);
   }
 
   #ask<T>(question: () => T): T {

@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import type Database from 'better-sqlite3';
 import type { ExpectResult, Known, RunEvent, RunHead, SampleChunk, Summary } from '../../engine/experiment/result.ts';
 import { encodeColumn } from './columns.ts';
+import { setFields, type RunFields } from './configs.ts';
 import { translating } from './errors.ts';
 import { exactJson } from '../contract/exactJson.ts';
 import { thisOwner } from './owner.ts';
@@ -18,6 +19,8 @@ export interface NewRun {
   /** Without its folder; '' when there was no file. */
   readonly fileName: string;
   readonly head: RunHead;
+  /** For filters and columns; where it is not given, somebody reads the experiment later. */
+  readonly fields?: RunFields;
 }
 
 /** Values of all columns together that are held at most before they are written: 4 MiB. */
@@ -241,6 +244,7 @@ function insertRun(db: Database.Database, run: NewRun, nowMs: number): number {
     );
   const id = Number(lastInsertRowid);
   db.prepare('INSERT INTO run_document (run_id, experiment) VALUES (?, ?)').run(id, run.experiment);
+  if (run.fields !== undefined) setFields(db, id, run.experiment, run.fields);
   const insertSeries = db.prepare(
     'INSERT INTO series (run_id, position, id, label, unit, kind, source) VALUES (?, ?, ?, ?, ?, ?, ?)',
   );

@@ -205,7 +205,7 @@ describe('opening', () => {
 describe('a migration', () => {
   const newer = [
     ...shippedMigrations(),
-    { number: shippedMigrations().length + 1, sql: "ALTER TABLE run ADD COLUMN note TEXT NOT NULL DEFAULT ''" },
+    { number: shippedMigrations().length + 1, sql: "ALTER TABLE run ADD COLUMN later TEXT NOT NULL DEFAULT ''" },
   ];
 
   it('puts a whole copy of the old store beside it first, and keeps every run', () => {

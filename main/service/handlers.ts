@@ -1,0 +1,22 @@
+// What answers a call: one function a method, over the parts of the service.
+import type { Envelope } from '../contract/block.ts';
+import type { BLOCK, CheckedParams, JsonResult, METHODS, MethodName } from '../contract/methods.ts';
+import type { AppInfo } from '../contract/app.ts';
+import type { Store } from '../store/store.ts';
+import type { JobBoard } from './jobs.ts';
+
+export type Answer<M extends MethodName> = (typeof METHODS)[M]['result'] extends typeof BLOCK
+  ? Envelope
+  : JsonResult<M>;
+export type Handlers<M extends MethodName = MethodName> = {
+  readonly [Name in M]: (params: CheckedParams<Name>) => Answer<Name>;
+};
+
+export interface Parts {
+  readonly store: Store;
+  readonly jobs: JobBoard;
+  readonly app: Omit<AppInfo, 'store'>;
+  readonly examplesFolder: string;
+  /** The list of runs changed; null: nobody knows which. */
+  readonly changed: (ids: readonly number[] | null) => void;
+}

@@ -1,0 +1,168 @@
+// Calls about kept runs.
+import { ServiceError } from '../contract/errors.ts';
+import { parseFilter } from '../contract/filter/parse.ts';
+import type { Condition } from '../store/table.ts';
+import { tableColumn, tableColumns, type TableColumn } from '../store/tableColumns.ts';
+import type { StoredRun } from '../store/rows.ts';
+import { absent } from './errors.ts';
+import type { Handlers, Parts } from './handlers.ts';
+import { wholeEnvelope } from './live.ts';
+
+type Methods =
+  | 'runs.list'
+  | 'runs.count'
+  | 'runs.columns'
+  | 'runs.groups'
+  | 'runs.get'
+  | 'runs.sparks'
+  | 'runs.events'
+  | 'runs.eventCounts'
+  | 'runs.series'
+  | 'runs.losses'
+  | 'runs.delete'
+  | 'runs.undelete'
+  | 'runs.tag'
+  | 'runs.note'
+  | 'runs.rename'
+  | 'runs.baseline'
+  | 'runs.setBaseline';
+
+/** Values of a text column that completion is given. */
+const MAX_VALUES = 200;
+
+export function runHandlers({ store, jobs, changed }: Parts): Handlers<Methods> {
+  /** A run that is being made here has samples that only its writer knows. */
+  const current = (id: number): StoredRun => {
+    jobs.live(id)?.flush();
+    return store.run(id);
+  };
+  return {
+    'runs.list': ({ filter, sort, offset, limit, columns, deleted = false }) => {
+      const { runs, total } = store.table({
+        where: readFilter(filter),
+        sort: columnNamed(sort.column),
+        descending: sort.descending,
+        offset,
+        limit,
+        columns: columns.map(columnNamed),
+        deleted,
+      });
+      return {
+        runs: runs.map(({ row, cells }) => ({ row: { ...row, tags: [...row.tags] }, cells: { ...cells } })),
+        total,
+      };
+    },
+    'runs.count': ({ filter }) => ({ count: store.matching(readFilter(filter)), all: store.count() }),
+    'runs.columns': () => {
+      const occurring = new Set(['name', 'file', 'tag', 'engine']);
+      return tableColumns().map((column) => {
+        const { name, title, type, help, rowField, sortable } = column;
+        const values = occurring.has(name) ? store.distinct(column, MAX_VALUES) : [...column.values];
+        return { name, title, type, help, rowField, sortable, values };
+      });
+    },
+    'runs.groups': ({ filter, by, offset, limit }) => {
+      const groups = store.groups(readFilter(filter), columnNamed(by));
+      const page = groups.slice(offset, offset + limit);
+      const copy = (spread: readonly [number, number, number] | null): [number, number, number] | null =>
+        spread === null ? null : [...spread];
+      return {
+        total: groups.length,
+        groups: page.map(({ downtimeNs, totalNs, bytesTotal, pagesLost, ...group }) => ({
+          ...group,
+          ...{ downtimeNs: copy(downtimeNs), totalNs: copy(totalNs) },
+          ...{ bytesTotal: copy(bytesTotal), pagesLost: copy(pagesLost) },
+        })),
+      };
+    },
+    'runs.get': ({ id }) => {
+      const { row, experiment, series, summary, expect } = current(id);
+      return {
+        row: { ...row, tags: [...row.tags] },
+        experiment,
+        series: [...series],
+        // Of the engine's types; the contract's are the same but for `readonly`, which a test holds.
+        summary: summary as ReturnType<Handlers['runs.get']>['summary'],
+        expect: [...expect],
+        jobId: jobs.jobOf(id),
+        baseline: store.baseline() === id,
+      };
+    },
+    'runs.sparks': ({ ids }) => ids.flatMap((id) => store.spark(id) ?? []),
+    'runs.events': ({ id, from, limit, kinds, fromNs, toNs }) => {
+      current(id);
+      const events = store.eventsWhere(id, { from, limit, kinds, fromNs, toNs });
+      return { events, next: events.length < limit ? null : events.at(-1)!.number + 1 };
+    },
+    'runs.eventCounts': ({ id, fromNs, toNs, points }) => {
+      current(id);
+      return store.eventCounts(id, fromNs, toNs, points);
+    },
+    'runs.series': ({ id, series, fromNs, toNs, points }) => {
+      const run = current(id);
+      const positions = series.map((wanted) => {
+        const position = run.series.findIndex((info) => info.id === wanted);
+        if (position < 0) throw absent(`series ${wanted} in run ${id}`);
+        return position;
+      });
+      return wholeEnvelope(store.envelope(id, positions, { fromNs, toNs, columns: points }), run.row.sampleCount);
+    },
+    'runs.losses': ({ id }) => {
+      const { summary, row } = store.run(id);
+      return {
+        pages: row.pagesLost,
+        losses: (summary?.losses ?? []).map(({ runs, writers, ...loss }) => ({
+          ...loss,
+          writers: [...writers],
+          runs: runs.map(([first, count]): [number, number] => [first, count]),
+          event: loss.eventIndex < 0 ? null : (store.events(id, loss.eventIndex, 1)[0] ?? null),
+        })),
+      };
+    },
+    'runs.delete': ({ ids }) => {
+      const deleted = store.delete(ids);
+      changed(deleted);
+      return { ids: deleted };
+    },
+    'runs.undelete': ({ ids }) => {
+      const restored = store.undelete(ids);
+      changed(restored);
+      return { ids: restored };
+    },
+    'runs.tag': ({ ids, add, remove }) => {
+      store.tag(ids, add, remove);
+      changed(ids);
+      return null;
+    },
+    'runs.note': ({ id, note }) => {
+      store.note(id, note);
+      changed([id]);
+      return null;
+    },
+    'runs.rename': ({ id, name }) => {
+      store.rename(id, name);
+      changed([id]);
+      return null;
+    },
+    'runs.baseline': () => ({ id: store.baseline() }),
+    'runs.setBaseline': ({ id }) => {
+      store.setBaseline(id);
+      changed(id === null ? null : [id]);
+      return null;
+    },
+  };
+}
+
+/** Throws `invalid-filter` with the place of the mistake. */
+export function readFilter(text: string): Condition {
+  const parsed = parseFilter(text, tableColumns());
+  if (parsed.ok) return { node: parsed.node, named: tableColumn };
+  const { message, hint, position, length } = parsed.mistake;
+  throw new ServiceError({ kind: 'invalid-filter', message, hint, position, length });
+}
+
+function columnNamed(name: string): TableColumn {
+  const column = tableColumn(name);
+  if (column === undefined) throw absent(`column ${name}`);
+  return column;
+}

@@ -1,0 +1,80 @@
+// Questions about the events of a run.
+import type Database from 'better-sqlite3';
+import type { EventKind, RunEvent } from '../../engine/experiment/result.ts';
+import { eventRowSchema, readRow, type StoredEvent } from './rows.ts';
+import { fromJson } from './runs.ts';
+
+export interface EventQuery {
+  readonly from: number;
+  readonly limit: number;
+  readonly kinds?: readonly EventKind[] | undefined;
+  /** Those that begin or last within this stretch. */
+  readonly fromNs?: number | undefined;
+  readonly toNs?: number | undefined;
+}
+
+/** Events in the order in which they were reported, from number `from` on. */
+export function queryEvents(db: Database.Database, file: string, id: number, query: EventQuery): StoredEvent[] {
+  const { from, limit, kinds, fromNs, toNs } = query;
+  const conditions = ['run_id = ?', 'number >= ?'];
+  const params: (number | string)[] = [id, from];
+  if (kinds !== undefined) {
+    conditions.push('kind IN (SELECT value FROM json_each(?))');
+    params.push(JSON.stringify(kinds));
+  }
+  if (fromNs !== undefined) {
+    conditions.push('time_ns + duration_ns >= ?');
+    params.push(fromNs);
+  }
+  if (toNs !== undefined) {
+    conditions.push('time_ns <= ?');
+    params.push(toNs);
+  }
+  return db
+    .prepare(
+      `SELECT number, time_ns, duration_ns, kind, text, source, detail FROM event WHERE ${conditions.join(' AND ')} ORDER BY number LIMIT ?`,
+    )
+    .all(...params, limit)
+    .map((one): StoredEvent => {
+      const { time_ns, duration_ns, source, detail, ...rest } = readRow(file, eventRowSchema, one);
+      return {
+        ...rest,
+        timeNs: time_ns,
+        durationNs: duration_ns,
+        detail: fromJson(file, detail) as RunEvent['detail'],
+        ...(source === null ? {} : { source }),
+      };
+    });
+}
+
+export interface EventCounts {
+  readonly kind: EventKind;
+  readonly total: number;
+  readonly counts: number[];
+}
+
+/** How many events of each kind begin in each of `points` equal stretches of [fromNs, toNs]. */
+export function countEvents(
+  db: Database.Database,
+  id: number,
+  fromNs: number,
+  toNs: number,
+  points: number,
+): EventCounts[] {
+  const width = (toNs - fromNs) / points;
+  if (!(width > 0)) return [];
+  const rows = db
+    .prepare(
+      `SELECT kind, min(CAST((time_ns - ?) / ? AS INTEGER), ?) AS stretch, count(*) AS n FROM event
+       WHERE run_id = ? AND time_ns >= ? AND time_ns <= ? GROUP BY 1, 2`,
+    )
+    .all(fromNs, width, points - 1, id, fromNs, toNs) as { kind: EventKind; stretch: number; n: number }[];
+  const kinds = new Map<EventKind, { kind: EventKind; total: number; counts: number[] }>();
+  for (const { kind, stretch, n } of rows) {
+    let entry = kinds.get(kind);
+    if (entry === undefined) kinds.set(kind, (entry = { kind, total: 0, counts: new Array<number>(points).fill(0) }));
+    entry.total += n;
+    entry.counts[stretch]! += n;
+  }
+  return [...kinds.values()];
+}
