@@ -68,6 +68,7 @@ export class RackBuilder {
       bigLock: this.bigLock,
       ramMap: this.ramMap,
       costs,
+      emit: this.options.emit,
     });
   }
 
@@ -82,6 +83,7 @@ export class RackBuilder {
       tracker: choice.tracker,
       unmapPolicy: iommu.unmap,
       defectUnmapWithoutQuery: defects.unmapWithoutQuery,
+      mappingsMax: tracking.api === 'type1' ? iommu.type1Mappings : Infinity,
       refusesLargeBitmaps: tracking.api === 'type1',
       ramPages,
       costs,

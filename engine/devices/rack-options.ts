@@ -28,6 +28,8 @@ export interface RackIommu {
   readonly unmap: UnmapPolicyName;
   readonly faults: 'lost' | 'stall';
   readonly grain: GrainConfig;
+  /** Mappings that a type1 container may hold (dma_entry_limit). */
+  readonly type1Mappings: number;
 }
 
 /** Known defects, by what QEMU or Linux did. */

@@ -53,6 +53,7 @@ export function buildRack(
       flush: iommu.flush,
       unmap: iommu.unmap,
       faults: iommu.fault,
+      type1Mappings: iommu.type1.mappings,
       grain: {
         split: iommu.split.when,
         order: iommu.split.order,

@@ -28,7 +28,6 @@ export const NOT_YET: readonly NotYet[] = [
   { path: 'iommu.pins', works: ['copy'], what: 'pinning a guest once for each container' },
   { path: 'iommu.type1.unmap_dirty', works: ['whole-mappings'], what: 'the single-mapping rule' },
   { path: 'iommu.type1.bitmap', works: ['from-iova'], what: 'another bitmap base' },
-  { path: 'iommu.type1.mappings', works: [65535], what: 'another mapping limit' },
   { path: 'viommu.iotlb', works: [], what: 'the size of the emulated IOTLB' },
   {
     path: 'changes[].do',

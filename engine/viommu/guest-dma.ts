@@ -14,13 +14,14 @@
 // Invariants: an IOVA is reused only after the host no longer translates it (strict), or after a flush (lazy); an unmap
 // reports its dirt to the RAM pages that the mapping names.
 // Left out: the walk of a shadowing VMM over neighbours in the same table (its cost is in viommu_exit); page-selective
-// masks larger than the mapping; failure of a host map.
+// masks larger than the mapping.
 // Sources: drivers/iommu/dma-iommu.c __iommu_dma_map(), __iommu_dma_unmap(), fq_flush_iotlb(); drivers/iommu/virtio-iommu.c
 // viommu_map_pages(), viommu_unmap_pages(); hw/i386/intel_iommu.c vtd_page_walk_one(); drivers/iommu/intel/iommu.c
 // (caching mode forces strict).
 
 import type { Costs } from '../core/costs.ts';
 import { invariant } from '../core/invariant.ts';
+import type { EmitEvent } from '../core/ports.ts';
 import type { Domain } from '../iommu/domain.ts';
 import type { BigLock } from './big-lock.ts';
 import type { GuestDriverMode, ViommuConfig, ViommuMode } from './config.ts';
@@ -37,9 +38,11 @@ export interface GuestDmaCounters {
   exits: number;
   /** Invalidations the guest asked for. */
   flushes: number;
+  /** Maps that the host refused. */
+  refused: number;
 }
 
-export const noGuestDma = (): GuestDmaCounters => ({ maps: 0, unmaps: 0, exits: 0, flushes: 0 });
+export const noGuestDma = (): GuestDmaCounters => ({ maps: 0, unmaps: 0, exits: 0, flushes: 0, refused: 0 });
 
 export interface GuestDmaOptions {
   readonly config: ViommuConfig;
@@ -49,6 +52,7 @@ export interface GuestDmaOptions {
   readonly bigLock: BigLock;
   readonly ramMap: RamMap;
   readonly costs: Costs;
+  readonly emit: EmitEvent;
 }
 
 export class GuestDma {
@@ -71,9 +75,13 @@ export class GuestDma {
   readonly #waiting: number[] = [];
   /** Stage 1 entries gone but perhaps still in the IOTLB (nested): IOVA page -> RAM page, in pairs. */
   readonly #stale = new Map<number, number>();
+  /** What the host had no room for. */
+  readonly #refused = new Set<number>();
+  readonly #emit: EmitEvent;
   #trimNs = DEPOT_TRIM_NS;
 
-  constructor({ config, counters, container, bigLock, ramMap, costs }: GuestDmaOptions) {
+  constructor({ config, counters, container, bigLock, ramMap, costs, emit }: GuestDmaOptions) {
+    this.#emit = emit;
     this.counters = counters;
     this.mode = config.mode;
     this.driver = config.driver === 'lazy' && config.mode === 'shadow' ? 'strict' : config.driver;
@@ -113,7 +121,7 @@ export class GuestDma {
     if (this.mode !== 'nested') {
       timeNs = this.#enter(timeNs);
       if (this.#waiting.length > 0) timeNs = this.#serveWaiting(timeNs);
-      timeNs += this.#mapHost(iovaPage, ramPage, pages);
+      timeNs += this.#mapHost(timeNs, iovaPage, ramPage, pages);
       this.#bigLock.release(timeNs);
     }
     this.mappings.add(iovaPage, ramPage, pages);
@@ -143,14 +151,13 @@ export class GuestDma {
     this.counters.flushes++;
     if (this.mode === 'nested') this.#domain.flushDomain();
     else if (atZero) timeNs += this.#container.unmapAllAtZero(timeNs, this.mappings);
-    this.mappings.forEach((iovaPage, ramPage, pages) => {
-      if (this.mode !== 'nested' && !atZero) {
-        timeNs += this.#container.unmap(timeNs, iovaPage, ramPage, pages, this.mode === 'shadow' ? pages : 1);
-      }
+    this.mappings.forEach((iovaPage, _ramPage, pages) => {
+      if (this.mode !== 'nested' && !atZero) timeNs += this.#unmapHost(timeNs, iovaPage, pages);
       this.mappings.remove(iovaPage);
       this.#allocator.free(0, iovaPage, pages);
     });
     this.#stale.clear();
+    this.#refused.clear();
     this.#bigLock.release(timeNs);
     this.counters.unmaps++;
     return timeNs;
@@ -182,12 +189,42 @@ export class GuestDma {
     return this.#domain.iotlb.find(this.#domain.id, gpaPage) >= 0 ? gpaPage : -1;
   }
 
+  /** The host has no room for it: QEMU says so and goes on; the guest believes it mapped, and a DMA there faults. */
+  #refuse(nowNs: number, iovaPage: number): void {
+    this.#refused.add(iovaPage);
+    this.counters.refused++;
+    if (this.counters.refused > 1) return;
+    this.#emit({
+      timeNs: Math.floor(nowNs),
+      durationNs: 0,
+      kind: 'error',
+      text: `${this.#container.name}: vfio_container_dma_map() = -28 (No space left on device)`,
+      source: this.#container.name,
+      detail: { mappings: this.#container.mappings },
+    });
+  }
+
+  /** Host mappings for so many guest pages: a shadowing VMM maps page by page. */
+  #pieces(pages: number): number {
+    return this.mode === 'shadow' ? pages : 1;
+  }
+
+  /** The host's part of an unmap; returns the time it took. */
+  #unmapHost(nowNs: number, iovaPage: number, pages: number): number {
+    if (this.#refused.size > 0 && this.#refused.delete(iovaPage)) return 0;
+    return this.#container.unmap(nowNs, iovaPage, this.mappings.translate(iovaPage), pages, this.#pieces(pages));
+  }
+
   #enter(nowNs: number): number {
     this.counters.exits++;
     return this.#bigLock.take(nowNs) + this.#costs.viommu_exit;
   }
 
-  #mapHost(iovaPage: number, ramPage: number, pages: number): number {
+  #mapHost(nowNs: number, iovaPage: number, ramPage: number, pages: number): number {
+    if (!this.#container.hasRoom(this.#pieces(pages))) {
+      this.#refuse(nowNs, iovaPage);
+      return 0;
+    }
     if (this.mode === 'explicit' || pages === 1) {
       const mapped = this.#container.map(iovaPage, ramPage, pages, false);
       invariant(mapped.ok, 'the host maps what the guest has mapped');
@@ -206,9 +243,7 @@ export class GuestDma {
   #unmapNow(nowNs: number, iovaPage: number, pages: number): number {
     this.counters.flushes++;
     const enteredNs = this.#enter(nowNs);
-    const ramPage = this.mappings.translate(iovaPage);
-    const pieces = this.mode === 'shadow' ? pages : 1;
-    const doneNs = enteredNs + this.#container.unmap(enteredNs, iovaPage, ramPage, pages, pieces);
+    const doneNs = enteredNs + this.#unmapHost(enteredNs, iovaPage, pages);
     this.mappings.remove(iovaPage);
     this.#bigLock.release(doneNs);
     return doneNs;
@@ -272,7 +307,7 @@ export class GuestDma {
     let timeNs = nowNs;
     for (const iovaPage of this.#waiting) {
       const pages = this.mappings.pagesAt(iovaPage);
-      timeNs += this.#container.unmap(timeNs, iovaPage, this.mappings.translate(iovaPage), pages, 1);
+      timeNs += this.#unmapHost(timeNs, iovaPage, pages);
       this.mappings.remove(iovaPage);
     }
     this.#waiting.length = 0;

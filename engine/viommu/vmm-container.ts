@@ -11,7 +11,7 @@
 // Dirt that a step drops is said to the drop sink with its cause; the sink is one-way, nothing here learns from it.
 // Invariants: a page found dirty here stays in `found` until the next harvest takes it; while not logging nothing is
 // recorded, because logging starts with every page due.
-// Left out: DMA mapping limits and pinning (engine/vfio, engine/iommufd); two listeners on one container.
+// Left out: pinning (engine/vfio, engine/iommufd); two listeners on one container.
 // Sources: QEMU 11.0 hw/vfio/iommufd.c iommufd_cdev_unmap(), hw/vfio/container-legacy.c vfio_legacy_dma_unmap_one(),
 // hw/vfio/listener.c.
 //
@@ -55,6 +55,8 @@ export interface VmmContainerOptions {
   readonly unmapPolicy: UnmapPolicyName;
   /** QEMU before 11.0: the iommufd backend unmapped without asking for dirt. */
   readonly defectUnmapWithoutQuery: boolean;
+  /** Mappings it may hold (type1's dma_entry_limit); Infinity: no limit. */
+  readonly mappingsMax: number;
   /** type1 refuses a bitmap of more than 256 MiB. */
   readonly refusesLargeBitmaps: boolean;
   readonly ramPages: number;
@@ -91,10 +93,13 @@ export class VmmContainer {
   readonly counters: ContainerCounters = { maps: 0, unmaps: 0, unmapDirtyPages: 0, queries: 0, flushes: 0, entries: 0 };
   /** Between log_global_start and log_global_stop. */
   logging = false;
+  /** Mappings it holds, each of an ioctl. */
+  mappings = 0;
   /** The devices' writes between an unmap's steps. */
   inFlight: InFlight = NOTHING_IN_FLIGHT;
   readonly #policy: UnmapPolicy;
   readonly #refusesLargeBitmaps: boolean;
+  readonly #mappingsMax: number;
   readonly #costs: Costs;
   readonly #drop: DropSink;
   readonly #pagesPerGranule: number;
@@ -114,6 +119,7 @@ export class VmmContainer {
     this.found = new DirtyBitmap(options.ramPages);
     this.#policy = unmapPolicyNamed(options.defectUnmapWithoutQuery ? 'unmap-only' : options.unmapPolicy);
     this.#refusesLargeBitmaps = options.refusesLargeBitmaps;
+    this.#mappingsMax = options.mappingsMax;
     this.#costs = options.costs;
     this.#drop = options.drop;
     const shift = options.domains[0]?.domain.table.format.granuleShift ?? 12;
@@ -129,10 +135,17 @@ export class VmmContainer {
     this.#pagesPerGranule = 1 << (shift - 12);
   }
 
+  /** Whether so many mappings more would be accepted. */
+  hasRoom(mappings: number): boolean {
+    return this.mappings + mappings <= this.#mappingsMax;
+  }
+
   /** Maps [iovaPage, iovaPage + pages) onto RAM pages; returns the time it took. */
   map(iovaPage: number, ramPage: number, pages: number, readonly: boolean): Outcome<number> {
     const scale = this.#pagesPerGranule;
     const access = readonly ? READ : READ | WRITE;
+    if (this.mappings >= this.#mappingsMax) return refuse('ENOSPC', 'the container holds as many mappings as it may');
+    this.mappings++;
     if (pages === 1 && this.#onlyDomain !== null) {
       const { table } = this.#onlyDomain;
       if (mapSingle(table, iovaPage, HOST_BASE_PAGE + ramPage, access)) {
@@ -146,6 +159,7 @@ export class VmmContainer {
       const { table } = this.domains[i]!.domain;
       const failure = table.map(iovaPage / scale, (HOST_BASE_PAGE + ramPage) / scale, pages / scale, access);
       entries += table.cost.entries;
+      if (failure !== undefined) this.mappings--;
       if (failure !== undefined) return refuse(failure, `map of iova page ${iovaPage}`);
     }
     this.counters.maps++;
@@ -167,6 +181,7 @@ export class VmmContainer {
     entry: UnmapEntry = 'translated',
   ): number {
     this.counters.unmaps += pieces;
+    this.mappings -= pieces;
     if (
       pages === 1 &&
       this.#onlyDomain !== null &&
@@ -228,6 +243,7 @@ export class VmmContainer {
       for (const { domain } of this.domains) this.#removeEntries(domain, iovaPage, pages);
     });
     for (const { domain } of this.domains) domain.flushDomain();
+    this.mappings = 0;
     this.counters.unmaps++;
     this.counters.flushes++;
     this.counters.queries += queries;

@@ -46,6 +46,7 @@ function aRack(traffic: Partial<TrafficConfig>, viommu: Partial<ViommuConfig>): 
       unmap: 'query-then-unmap',
       faults: 'lost',
       grain: KEEP_GRAIN,
+      type1Mappings: 65_535,
     },
     viommu: {
       mode: 'shadow',

@@ -90,6 +90,7 @@ export class Bench {
         unmap: 'query-then-unmap',
         faults: 'lost',
         grain: KEEP_GRAIN,
+        type1Mappings: 65_535,
         ...overrides.iommu,
       },
       tracking: {

@@ -128,6 +128,21 @@ describe('a strict driver behind a vIOMMU', () => {
     expect(guestCounters.unmaps - unmaps).toBeGreaterThan(16);
   });
 
+  it('type1 takes no more mappings than dma_entry_limit: what is refused faults, and QEMU says so once', () => {
+    const bench = new Bench([aDevice('nic', PACKETS)], {
+      viommu: aViommu(),
+      iommu: { type1Mappings: 10 },
+      tracking: { api: 'type1' },
+    });
+    bench.runUntil(10 * MS);
+    const { counters, guestCounters } = bench.rack.devices[0]!.traffic;
+    expect(guestCounters.refused).toBeGreaterThan(100);
+    expect(counters.faults).toBeGreaterThan(100);
+    expect(counters.pagesWritten).toBeGreaterThan(100);
+    expect(bench.events.filter(({ kind }) => kind === 'error')).toHaveLength(1);
+    expect(bench.rack.containers[0]!.container.mappings).toBeLessThanOrEqual(10);
+  });
+
   it('a sync of guest mappings takes an ioctl each and holds up the guest meanwhile', () => {
     const pooled = { ...PACKETS, buffers: 'mapped-once', mappingPages: 1 } as const;
     const costs = { viommu_sync_mapping: 1000, iotlb_flush: 0, pte_walk: 0 };
