@@ -44,15 +44,23 @@ describe('guarded process', () => {
     await guarded.end();
   });
 
+  /** Its guard remains, and names the whole command line. */
+  const ended = (token: string): Promise<boolean> =>
+    eventually(() => processesWith(token).every(({ command }) => command.includes('brownout-guard')), 5000);
+
   it('tells the exit code and what was written to standard error', async () => {
-    const guarded = await startGuarded('sh', ['-c', 'echo broken >&2; exit 3'], 0);
+    const token = unlike();
+    const guarded = await startGuarded('sh', ['-c', 'echo broken >&2; exit 3', token], 0);
     expect(await eventually(() => guarded.stderr().includes('broken'), 5000)).toBe(true);
+    expect(await ended(token)).toBe(true);
     expect((await guarded.end()).code).toBe(3);
   });
 
   it('says 127 for a command that is not there', async () => {
-    const guarded = await startGuarded('/nonexistent/qemu', [], 0);
-    expect(await eventually(() => guarded.stderr().match(/not found|No such file/) !== null, 5000)).toBe(true);
+    const token = unlike();
+    const guarded = await startGuarded('/nonexistent/qemu', [token], 0);
+    expect(await eventually(() => /not found|No such file/.test(guarded.stderr()), 5000)).toBe(true);
+    expect(await ended(token)).toBe(true);
     expect((await guarded.end()).code).toBe(127);
   });
 });
