@@ -11,6 +11,15 @@ export interface Ended {
 
 export const ROOT = resolve(import.meta.dirname, '..', '..', '..');
 
+/** Sends the signal once `when` says so, or so much later. */
+export interface Interruption {
+  readonly when: () => boolean;
+  readonly signal: NodeJS.Signals;
+  readonly delayMs?: number;
+  /** Sends it twice, as npm does, which passes on what the terminal has told everybody already. */
+  readonly again?: boolean;
+}
+
 export interface Options {
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
@@ -18,10 +27,7 @@ export interface Options {
   readonly node?: string;
   /** Another entry than the command, from the root. */
   readonly script?: string;
-  /** Sends the signal once `when` says so. */
-  readonly interrupt?: { readonly when: () => boolean; readonly signal: NodeJS.Signals; readonly again?: boolean };
-  /** kill -9 after so many milliseconds. */
-  readonly killAfterMs?: number;
+  readonly interrupt?: Interruption;
 }
 
 export function brownout(args: readonly string[], options: Options = {}): Promise<Ended> {
@@ -38,22 +44,22 @@ export function brownout(args: readonly string[], options: Options = {}): Promis
   // A command that ends without reading its input is no failure of the test.
   child.stdin.on('error', () => undefined);
   child.stdin.end(options.input ?? '');
-  const { interrupt, killAfterMs } = options;
-  const watching =
-    interrupt &&
-    setInterval(() => {
-      if (!interrupt.when()) return;
+  const { interrupt } = options;
+  const timers: NodeJS.Timeout[] = [];
+  if (interrupt !== undefined) {
+    const { when, signal, delayMs = 0, again = false } = interrupt;
+    const watching = setInterval(() => {
+      if (!when()) return;
       clearInterval(watching);
-      child.kill(interrupt.signal);
-      // As npm does, which passes on what the terminal has told everybody already.
-      if (interrupt.again === true) setTimeout(() => child.kill(interrupt.signal), 5);
-    }, 20);
-  const killing = killAfterMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfterMs);
+      for (const ms of again ? [delayMs, delayMs + 5] : [delayMs])
+        timers.push(setTimeout(() => child.kill(signal), ms));
+    }, 5);
+    timers.push(watching);
+  }
   return new Promise((done, fail) => {
     child.on('error', fail);
     child.on('close', (code, signal) => {
-      clearInterval(watching);
-      clearTimeout(killing);
+      for (const timer of timers) clearTimeout(timer);
       done({ code, signal, stdout, stderr });
     });
   });

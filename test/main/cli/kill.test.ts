@@ -49,58 +49,78 @@ class Witness {
   }
 }
 
-it(`brownout run, killed a hundred times at any moment (seed ${SEED})`, { timeout: 300_000 }, async () => {
+it(`brownout run, killed a hundred times at any moment (seed ${SEED})`, { timeout: 600_000 }, async () => {
   const db = join(aFolder(), 'runs.db');
   const experiment = aSmallExperiment();
   const chance = chances();
   const witness = new Witness();
-  let tookMs = 0;
-  const run = async (killAfterMs?: number): Promise<boolean> => {
+  new Store(db).close();
+  const reader = new Store(db);
+  // How long a run takes from its beginning, and from the beginning of its process: follows what else the machine does.
+  let runMs = 100;
+  let processMs = 500;
+
+  const killSomewhere = async (afterBegin: boolean): Promise<boolean> => {
+    const newest = reader.list({ limit: 1 })[0]?.id ?? 0;
     const from = performance.now();
-    const { signal, code, stderr } = await brownout(
-      ['run', experiment, '--db', db],
-      killAfterMs === undefined ? {} : { killAfterMs },
-    );
-    if (signal !== 'SIGKILL') {
-      expect({ code, stderr: stderr.includes('Kept as run') }).toEqual({ code: 0, stderr: true });
-      // How long it takes changes with what else the machine does: follow it.
-      tookMs = tookMs === 0 ? performance.now() - from : (tookMs * 3 + performance.now() - from) / 4;
-    }
-    return signal === 'SIGKILL';
+    let beganMs = 0;
+    const when = (): boolean => {
+      if (beganMs === 0 && (reader.list({ limit: 1 })[0]?.id ?? 0) > newest) beganMs = performance.now();
+      return !afterBegin || beganMs > 0;
+    };
+    const delayMs = chance.next().value * 1.2 * (afterBegin ? runMs : processMs);
+    const { signal, code, stderr } = await brownout(['run', experiment, '--db', db], {
+      interrupt: { when, signal: 'SIGKILL', delayMs },
+    });
+    const kept = /Kept as run (\d+)/.exec(stderr);
+    // What the user was told is kept, is.
+    if (kept !== null) expect(reader.run(Number(kept[1])).row.status).toBe('finished');
+    if (signal === 'SIGKILL') return true;
+    expect({ code, kept: kept !== null }).toEqual({ code: 0, kept: true });
+    processMs = (3 * processMs + performance.now() - from) / 4;
+    if (beganMs > 0) runMs = (3 * runMs + performance.now() - beganMs) / 4;
+    return false;
   };
-  await run();
   let killed = 0;
-  for (let attempts = 0; killed < 100 && attempts < 250; attempts += 2) {
-    // Two at a time: one dies while the other writes. The second half of a run is where it writes.
-    const moments = [chance.next().value, chance.next().value].map((c) => (0.25 + 0.8 * c) * tookMs);
-    const outcomes = await Promise.all(moments.map((ms) => run(ms)));
+  for (let attempts = 0; killed < 100 && attempts < 200; attempts++) {
+    // Two at a time: one dies while the other writes; one anywhere in its life, one in the middle of its run.
+    const outcomes = await Promise.all([killSomewhere(false), killSomewhere(true)]);
     killed += outcomes.filter((wasKilled) => wasKilled).length;
     witness.look(db);
   }
   const statuses = witness.look(db);
+  reader.close();
   expect(killed).toBeGreaterThanOrEqual(100);
+  expect(statuses.filter((status) => status === 'interrupted').length).toBeGreaterThan(5);
   // Nobody is alive any more: nothing may still claim to be running.
-  expect(new Set(statuses)).toEqual(new Set(['finished', 'interrupted']));
+  expect(statuses).not.toContain('running');
   expect(await brownout(['list', '--db', db])).toMatchObject({ code: 0 });
 });
 
-it(`a process that does nothing but keep runs, killed fifty times (seed ${SEED})`, { timeout: 120_000 }, async () => {
+it(`a process that does nothing but keep runs, killed fifty times (seed ${SEED})`, { timeout: 300_000 }, async () => {
   const db = join(aFolder(), 'runs.db');
   const writer = resolve(import.meta.dirname, '..', 'store', 'writerProcess.ts');
   const chance = chances();
   const witness = new Witness();
+  const told: number[] = [];
   for (let i = 0; i < 50; i++) {
     await new Promise<void>((done) => {
       const child = spawn(process.execPath, [writer, db, 'busy', '100000'], { stdio: ['ignore', 'pipe', 'ignore'] });
-      // It tells when it begins to write.
-      child.stdout.once('data', () => setTimeout(() => child.kill('SIGKILL'), chance.next().value * 40));
+      let said = '';
+      child.stdout.on('data', (text: Buffer) => (said += text.toString()));
+      child.stdout.once('data', () => setTimeout(() => child.kill('SIGKILL'), chance.next().value * 30));
       child.on('close', () => {
+        told.push(...said.split('\n').slice(0, -1).map(Number));
         done();
       });
     });
     witness.look(db);
   }
-  const statuses = witness.look(db);
-  expect(statuses.filter((status) => status === 'finished').length).toBeGreaterThan(50);
-  expect(statuses).not.toContain('running');
+  const store = new Store(db);
+  const rows = new Map(store.list().map(({ id, status }) => [id, status]));
+  store.close();
+  expect(told.length).toBeGreaterThanOrEqual(50);
+  // A run of which the writer said that it is kept, is.
+  expect(told.filter((id) => rows.get(id) !== 'finished')).toEqual([]);
+  expect([...rows.values()]).not.toContain('running');
 });
