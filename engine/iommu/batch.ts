@@ -19,7 +19,7 @@ import { READ, WRITE } from './formats/format.ts';
 import { CACHED_DIRTY, CACHED_HELD, NOBODY, PRESENCE_MASK, PRESENCE_SHIFT, SIZE_SHIFT } from './iotlb.ts';
 import { leadTo } from './walking.ts';
 
-/** First pass: where the entries of pages[from … to-1] are, 0 where the cache does not know. */
+/** First pass: where the page-sized entries of pages[from … to-1] are; 0 where the cache does not lead to a leaf table. */
 export function findAhead(port: DmaPort, pages: Float64Array, from: number, to: number): void {
   const { table } = port.domain;
   const { spans, leads, mask, indexBits } = table.cache;
@@ -34,15 +34,22 @@ export function findAhead(port: DmaPort, pages: Float64Array, from: number, to: 
       const span = granule >>> indexBits;
       const line = span & mask;
       const lead = leads[line]!;
-      if (spans[line] === span) e = lead > 0 ? lead + (granule & indexMask) : lead < 0 ? ~lead : 0;
+      if (spans[line] === span && lead > 0) e = lead + (granule & indexMask);
     }
     ahead[i - from] = e;
   }
 }
 
-/** Second pass: performs pages[from … to-1]. */
-export function touchBatch(port: DmaPort, pages: Float64Array, from: number, to: number, write: boolean): void {
-  const { domain, written, result, pagesWritten, entriesDirtied } = port;
+/** Second pass: performs pages[from … to-1]. `lookedAhead`: `port.ahead` holds their entries. */
+export function touchBatch(
+  port: DmaPort,
+  pages: Float64Array,
+  from: number,
+  to: number,
+  write: boolean,
+  lookedAhead: boolean,
+): void {
+  const { domain, written, result, pagesWritten, entriesDirtied, ahead } = port;
   const { iotlb, table, id } = domain;
   const { format, arena, cache } = table;
   const { words } = arena;
@@ -61,6 +68,16 @@ export function touchBatch(port: DmaPort, pages: Float64Array, from: number, to:
   const needed = write ? WRITE : READ;
   /** Flags that make a cached entry good for this access as it stands. */
   const sufficient = write && recording ? WRITE | CACHED_DIRTY : needed;
+  // The kind of the last page-sized entry: its bits but address and dirty state, and what they mean. Neighbours are mostly alike.
+  const keepLo = 0xfff & ~(hardwareSetLo | hardwareClearLo);
+  const keepHi = ~addressHi;
+  let kindLo = -1;
+  let kindHi = 0;
+  let readable = false;
+  let writable = false;
+  let usable = false;
+  let dirtyBit = 0;
+  let log2 = 0;
   let sizes = iotlb.sizes;
   let hits = 0;
   let misses = 0;
@@ -79,12 +96,12 @@ export function touchBatch(port: DmaPort, pages: Float64Array, from: number, to:
     let physical = -1;
     let way = -1;
     for (let s = 0; s < sizes.length; s++) {
-      const log2 = sizes[s]!;
-      const key = log2 < 31 ? granule >>> log2 : 0;
+      const size = sizes[s]!;
+      const key = size < 31 ? granule >>> size : 0;
       if (presence[(key >>> PRESENCE_SHIFT) & PRESENCE_MASK] === 0) continue;
       const set = key & setMask;
       const base = set * ways;
-      const want = log2 << SIZE_SHIFT;
+      const want = size << SIZE_SHIFT;
       let w = 0;
       while (w < ways && (keyLo[base + w] !== key || tag[base + w] !== want || owner[base + w] !== id)) w++;
       if (w === ways) continue;
@@ -92,7 +109,7 @@ export function touchBatch(port: DmaPort, pages: Float64Array, from: number, to:
       if ((flags[way]! & sufficient) === sufficient) {
         if (hand[set] === w) hand[set] = w + 1 === ways ? 0 : w + 1;
         hits++;
-        physical = cachedPa[way]! + (log2 < 31 ? granule & ((1 << log2) - 1) : granule);
+        physical = cachedPa[way]! + (size < 31 ? granule & ((1 << size) - 1) : granule);
       }
       break;
     }
@@ -102,37 +119,47 @@ export function touchBatch(port: DmaPort, pages: Float64Array, from: number, to:
         sizes = iotlb.sizes;
         continue;
       }
-      const span = granule >>> indexBits;
-      const line = span & mask;
-      const lead = leads[line]!;
-      let e: number;
+      let e = lookedAhead ? ahead[i - from]! : 0;
       let level = 0;
-      if (lead === 0 || spans[line] !== span) {
-        e = leadTo(table, granule);
-        level = table.foundLevel;
-      } else if (lead > 0) {
-        e = lead + (granule & indexMask);
-      } else {
-        e = ~lead;
-        level = levels[line]!;
+      if (e === 0) {
+        const span = granule >>> indexBits;
+        const line = span & mask;
+        const lead = leads[line]!;
+        if (lead === 0 || spans[line] !== span) {
+          e = leadTo(table, granule);
+          level = table.foundLevel;
+        } else if (lead > 0) {
+          e = lead + (granule & indexMask);
+        } else {
+          e = ~lead;
+          level = levels[line]!;
+        }
       }
       const lo = e < 0 ? 0 : words[(e << 1) >>> 0]!;
       const hi = e < 0 ? 0 : words[((e << 1) | 1) >>> 0]!;
-      const readable = alwaysReadable || (lo & readLo) !== 0 || (hi & readHi) !== 0;
-      const writable = ((lo ^ writableXorLo) & writableLo) !== 0 || (hi & writableHi) !== 0;
       const unitsHi = hi & addressHi;
-      let log2 = level * indexBits;
-      if (replicaLo !== 0 && (lo & replicaLo) === replicaLo) log2 = leafSizeLog2(format, level, lo, hi);
-      const uncached = level !== 0 && (lo & noTranslateLo) !== 0;
-      if (uncached || (lo & presentLo) === 0 || !(write ? writable : readable) || unitsHi > 0x7ff || log2 > 30) {
+      if (level !== 0 || ((lo & keepLo) ^ kindLo) !== 0 || ((hi & keepHi) ^ kindHi) !== 0) {
+        // Not of the kind of the last one: find out what it allows.
+        readable = alwaysReadable || (lo & readLo) !== 0 || (hi & readHi) !== 0;
+        writable = ((lo ^ writableXorLo) & writableLo) !== 0 || (hi & writableHi) !== 0;
+        dirtyBit = ((hi >> dirtyHiShift) | dirtyHiAlways) & dirtyLo;
+        log2 = level * indexBits;
+        const repeated = replicaLo !== 0 && (lo & replicaLo) === replicaLo;
+        if (repeated) log2 = leafSizeLog2(format, level, lo, hi);
+        const uncached = level !== 0 && (lo & noTranslateLo) !== 0;
+        usable = !uncached && (lo & presentLo) !== 0 && (write ? writable : readable) && log2 <= 30;
+        // Only pages with a dirty state have a kind (else its bits are permissions); -1 has address bits and matches no word.
+        kindLo = usable && dirtyBit !== 0 && level === 0 && !repeated ? lo & keepLo : -1;
+        kindHi = hi & keepHi;
+      }
+      if (!usable || unitsHi > 0x7ff) {
         touchOne(port, page, write);
         sizes = iotlb.sizes;
         continue;
       }
       misses++;
-      const canBeDirty = ((hi >> dirtyHiShift) | dirtyHiAlways) & dirtyLo;
       let flag = (readable ? READ : 0) | (writable ? WRITE : 0);
-      if (((lo ^ dirtyXorLo) & canBeDirty) !== 0 || canBeDirty === 0) {
+      if (((lo ^ dirtyXorLo) & dirtyBit) !== 0 || dirtyBit === 0) {
         flag |= CACHED_DIRTY;
       } else if (write && recording) {
         dirtySets++;
@@ -155,14 +182,16 @@ export function touchBatch(port: DmaPort, pages: Float64Array, from: number, to:
       if (owner[way] !== NOBODY && tag[way] === want) {
         // The victim is of the same size: the lists of sizes stay as they are.
         evictions++;
-        if ((flags[way]! & CACHED_HELD) !== 0) iotlb.writeBack(way);
+        if (held) {
+          if ((flags[way]! & CACHED_HELD) !== 0) iotlb.writeBack(way);
+          cachedEntry[way] = e;
+        }
         hand[set] = w + 1 === ways ? 0 : w + 1;
         presence[(keyLo[way]! >>> PRESENCE_SHIFT) & PRESENCE_MASK]!--;
         presence[(key >>> PRESENCE_SHIFT) & PRESENCE_MASK]!++;
         owner[way] = id;
         keyLo[way] = key;
         cachedPa[way] = leafPa;
-        cachedEntry[way] = e;
         flags[way] = flag;
       } else {
         iotlb.fill(id, granule, log2, leafPa, e, flag);

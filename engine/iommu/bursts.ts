@@ -3,6 +3,7 @@
 // access and hits. Anything else goes page by page through `touchBatch`. The result is the same in every case.
 import { markDirty } from './arena.ts';
 import type { TableArena } from './arena.ts';
+import { CHUNK_PAGES, orWordInChunk } from '../core/bitmap.ts';
 import { BATCH, HOST_BASE_PAGE, resetTouch } from './dmaport.ts';
 import type { DmaPort, TouchResult } from './dmaport.ts';
 import type { PteFormat } from './formats/format.ts';
@@ -10,7 +11,7 @@ import { READ, WRITE } from './formats/format.ts';
 import { canBeDirty, isReadable, isWritable } from './entry.ts';
 import { CACHED_DIRTY, CACHED_HELD, NOBODY, PRESENCE_MASK, PRESENCE_SHIFT } from './iotlb.ts';
 import type { Iotlb } from './iotlb.ts';
-import { findAhead, isPlain, touchBatch, touchOne } from './batch.ts';
+import { isPlain, touchBatch, touchOne } from './batch.ts';
 import { loadAhead } from './loadahead.ts';
 
 /** Accesses runs of pages in order: run i is [firsts[i], firsts[i] + counts[i]). */
@@ -56,13 +57,29 @@ export function touchRuns(
 const RUNS_AHEAD = BATCH / 2;
 
 function lookAhead(port: DmaPort, firsts: Float64Array, counts: Float64Array, from: number, to: number): void {
-  const { expanded } = port;
+  const { ahead } = port;
+  const { table } = port.domain;
+  const { spans, leads, mask, indexBits } = table.cache;
+  const pageShift = table.format.granuleShift - 12;
+  const indexMask = (1 << indexBits) - 1;
   for (let i = from; i < to; i++) {
-    expanded[2 * (i - from)] = firsts[i]!;
-    expanded[2 * (i - from) + 1] = firsts[i]! + counts[i]! - 1;
+    const page = firsts[i]!;
+    let e = 0;
+    let last = 0;
+    if (page <= 0x7fffffff) {
+      const granule = (page | 0) >>> pageShift;
+      const span = granule >>> indexBits;
+      const line = span & mask;
+      const lead = leads[line]!;
+      if (spans[line] === span && lead > 0) {
+        e = lead + (granule & indexMask);
+        last = Math.min(e + counts[i]!, lead + indexMask);
+      }
+    }
+    ahead[2 * (i - from)] = e;
+    ahead[2 * (i - from) + 1] = last;
   }
-  findAhead(port, expanded, 0, 2 * (to - from));
-  port.aheadSeen = loadAhead(port.domain.table.arena.words, port.ahead);
+  port.aheadSeen = loadAhead(table.arena.words, ahead);
 }
 
 function touchEach(port: DmaPort, first: number, count: number, write: boolean): void {
@@ -70,7 +87,7 @@ function touchEach(port: DmaPort, first: number, count: number, write: boolean):
   for (let done = 0; done < count; done += BATCH) {
     const n = Math.min(BATCH, count - done);
     for (let i = 0; i < n; i++) expanded[i] = first + done + i;
-    touchBatch(port, expanded, 0, n, write);
+    touchBatch(port, expanded, 0, n, write, false);
   }
 }
 
@@ -166,15 +183,22 @@ function alike(format: PteFormat, words: Int32Array, e: number, count: number): 
 
 /** Sets Dirty in those of entries e … e+count-1 that lack it; answers how many. */
 function dirtyRun(arena: TableArena, format: PteFormat, e: number, count: number): number {
-  const { words } = arena;
+  const { words, shadow } = arena;
   const { dirtyLo, dirtyXorLo, hardwareSetLo, hardwareClearLo } = format;
   let newly = 0;
   for (let i = e; i < e + count; i++) {
     const lo = words[(i << 1) >>> 0]!;
     if (((lo ^ dirtyXorLo) & dirtyLo) !== 0) continue;
     words[(i << 1) >>> 0] = (lo | hardwareSetLo) & ~hardwareClearLo;
-    markDirty(arena, i);
     newly++;
+  }
+  // The shadow may lead to entries that were dirty before, too.
+  const last = e + count - 1;
+  for (let w = e >>> 5; w <= last >>> 5; w++) {
+    const from = Math.max(e, w * 32);
+    const to = Math.min(last, w * 32 + 31);
+    markDirty(arena, from);
+    shadow[w]! |= (-1 >>> (31 - (to - from))) << (from & 31);
   }
   return newly;
 }
@@ -189,9 +213,9 @@ function fillRun(
   count: number,
   flag: number,
 ): void {
-  const { owner, keyLo, tag, pa: cachedPa, entry, flags, hand, ways, presence } = iotlb;
+  const { owner, keyLo, tag, pa: cachedPa, entry, flags, hand, ways, presence, held } = iotlb;
   const setMask = iotlb.sets - 1;
-  let evictions = 0;
+  let evictions = count;
   let blockIn = 0;
   let entering = 0;
   let blockOut = 0;
@@ -203,7 +227,12 @@ function fillRun(
     const way = set * ways + w;
     if (owner[way] === NOBODY) {
       iotlb.fill(domain, key, 0, pa + i, e + i, flag);
+      evictions--;
       continue;
+    }
+    if (held) {
+      if ((flags[way]! & CACHED_HELD) !== 0) iotlb.writeBack(way);
+      entry[way] = e + i;
     }
     // Neighbours arrive together and mostly leave together: one addition for each block of them, not one for each page.
     const arriving = (key >>> PRESENCE_SHIFT) & PRESENCE_MASK;
@@ -213,9 +242,6 @@ function fillRun(
       entering = 0;
     }
     entering++;
-    if ((flags[way]! & CACHED_HELD) !== 0) iotlb.writeBack(way);
-    evictions++;
-    hand[set] = w + 1 === ways ? 0 : w + 1;
     const victim = (keyLo[way]! >>> PRESENCE_SHIFT) & PRESENCE_MASK;
     if (victim !== blockOut) {
       presence[blockOut]! -= leaving;
@@ -224,10 +250,10 @@ function fillRun(
     }
     leaving++;
     owner[way] = domain;
+    hand[set] = w + 1 === ways ? 0 : w + 1;
     keyLo[way] = key;
     tag[way] = 0;
     cachedPa[way] = pa + i;
-    entry[way] = e + i;
     flags[way] = flag;
   }
   presence[blockIn]! += entering;
@@ -239,6 +265,25 @@ function fillRun(
 function noteRun(port: DmaPort, first: number, count: number): void {
   const { written, result } = port;
   const from = Math.max(0, first);
-  const to = Math.min(written.pages, first + count);
-  if (from < to) result.newlyWritten += written.setRange(from, to - from);
+  const last = Math.min(written.pages, first + count) - 1;
+  if (from > last) return;
+  const c = Math.floor(from / CHUNK_PAGES);
+  if (last - c * CHUNK_PAGES >= CHUNK_PAGES || last - from > 256) {
+    result.newlyWritten += written.setRange(from, last - from + 1);
+    return;
+  }
+  // A short run inside one chunk: a few words.
+  const chunk = written.chunks[c] ?? written.chunkFor(c);
+  const bit = from - c * CHUNK_PAGES;
+  const bitLast = last - c * CHUNK_PAGES;
+  let newly = 0;
+  for (let w = bit >>> 5; w <= bitLast >>> 5; w++) {
+    let bits = -1;
+    if (w === bit >>> 5) bits &= -1 << (bit & 31);
+    if (w === bitLast >>> 5) bits &= -1 >>> (31 - (bitLast & 31));
+    newly += orWordInChunk(chunk, w, bits);
+  }
+  if (newly === 0) return;
+  written.noteSet(c, newly);
+  result.newlyWritten += newly;
 }

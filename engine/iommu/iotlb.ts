@@ -61,6 +61,7 @@ export class Iotlb {
   readonly keyLo: Int32Array;
   readonly tag: Int32Array;
   readonly pa: Float64Array;
+  /** Where a held Dirty bit goes; kept only with `held`. */
   readonly entry: Int32Array;
   readonly flags: Uint8Array;
   readonly hand: Uint8Array;
@@ -133,7 +134,7 @@ export class Iotlb {
     this.presence[(keyLo >>> PRESENCE_SHIFT) & PRESENCE_MASK]!++;
     this.tag[way] = (log2 << SIZE_SHIFT) | Math.floor(key / TWO_32);
     this.pa[way] = pa;
-    this.entry[way] = entry;
+    if (this.held) this.entry[way] = entry;
     this.flags[way] = flags;
     if (++this.countBySize[log2]! === 1) this.listSizes();
     return way;

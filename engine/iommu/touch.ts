@@ -28,7 +28,7 @@ export function touchPages(port: DmaPort, pages: Float64Array, count: number, wr
       port.aheadSeen = loadAhead(domain.table.arena.words, port.ahead);
     }
     const missesBefore = counters.misses;
-    touchBatch(port, pages, i, end, write);
+    touchBatch(port, pages, i, end, write, lookAhead);
     lookAhead = (counters.misses - missesBefore) * 8 > end - i;
   }
   result.hits = counters.hits - hits;

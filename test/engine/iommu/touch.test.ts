@@ -20,11 +20,12 @@ interface Setup {
   readonly held: boolean;
   readonly pageSizes?: readonly number[];
   readonly atc?: boolean;
+  readonly tracked?: boolean;
 }
 
-function aPort({ row, held, pageSizes, atc }: Setup): DmaPort {
+function aPort({ row, held, pageSizes, atc, tracked = true }: Setup): DmaPort {
   const dirtyWriteback = held ? 'held' : 'memory';
-  const table = new PageTable(row, { tracked: true, ...(pageSizes === undefined ? {} : { pageSizes }) });
+  const table = new PageTable(row, { tracked, ...(pageSizes === undefined ? {} : { pageSizes }) });
   const domain = new Domain({ id: 3, table, iotlb: new Iotlb({ sets: 8, ways: 2, dirtyWriteback }) });
   domain.setTracking(true);
   const cache = atc === true ? { atc: new Iotlb({ sets: 2, ways: 2, dirtyWriteback: 'memory' as const }) } : {};
@@ -160,6 +161,19 @@ describe('touching in batches is touching one by one', () => {
       }
     }
   }
+
+  it.each(FORMATS.map((row) => [row.name, row] as const))('%s made without tracking', (_, row) => {
+    const setup = { row, held: false, tracked: false, pageSizes: [2 ** row.granuleShift] };
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 1, maxLength: 20 }), (steps) => {
+        const batched = aPort(setup);
+        const plain = aPort(setup);
+        for (const s of steps) expect(perform(batched, s, true)).toEqual(perform(plain, s, false));
+        expect(stateOf(batched)).toEqual(stateOf(plain));
+      }),
+      { numRuns: 20 },
+    );
+  });
 
   it('with an ATC too', () => {
     const setup = { row: formatNamed('vtd-ss'), held: false, atc: true };
