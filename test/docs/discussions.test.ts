@@ -1,0 +1,110 @@
+// docs/discussions.md quotes what the lab says: every figure it leans on is measured again here.
+import { readFileSync, readdirSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parseExperiment } from '../../engine/experiment/parse.ts';
+import type { RunEvent, Summary } from '../../engine/experiment/result.ts';
+import { createSimulation } from '../../engine/experiment/simulate.ts';
+import { parseScripts } from '../../engine/uapi/parse.ts';
+import { mismatchLine } from '../../engine/uapi/report.ts';
+import { runScript, type StepResult } from '../../engine/uapi/run.ts';
+import { TYPE1_RULES, type Type1Rules } from '../../engine/vfio/type1-rules.ts';
+
+const ROOT = new URL('../../', import.meta.url);
+const read = (path: string): string => readFileSync(new URL(path, ROOT), 'utf8');
+const document = read('docs/discussions.md').replace(/\s+/g, ' ');
+const grouped = (value: number): string => value.toLocaleString('en');
+
+function run(
+  file: string,
+  [from, to]: readonly [from: string, to: string] = ['', ''],
+): { summary: Summary; events: RunEvent[] } {
+  const text = read(`examples/${file}.yaml`);
+  expect(text).toContain(from);
+  const parsed = parseExperiment(text.replace(from, to), { fileName: file });
+  if (!parsed.ok) throw new Error(parsed.problems.map(({ path, message }) => `${path}: ${message}`).join('\n'));
+  let summary: Summary | undefined;
+  const events: RunEvent[] = [];
+  const simulation = createSimulation(parsed.experiment, {
+    head: () => undefined,
+    samples: () => undefined,
+    event: (event) => events.push(event),
+    finished: (made) => {
+      summary = made;
+    },
+  });
+  while (!simulation.advance(100_000));
+  return { summary: summary!, events };
+}
+
+describe('experiments of the discussions', () => {
+  it.each(['05-unmapping-without-a-question', '07-clearing-without-a-flush', '13-a-change-that-is-no-change'])(
+    '%s loses as many pages as the document says, all by name',
+    (file) => {
+      const { summary } = run(file);
+      const lost = summary.pages.lost!;
+      expect(lost).toBeGreaterThan(0);
+      expect(document).toContain(`${grouped(lost)} pages are lost`);
+      expect(summary.losses.every(({ eventIndex }) => eventIndex >= 0)).toBe(true);
+    },
+  );
+
+  it('asking before unmapping, and comparing the maps, lose nothing', () => {
+    expect(run('04-nic-behind-a-strict-viommu').summary.pages.lost).toBe(0);
+    const compared = ['update: as-is', 'update: compared'] as const;
+    expect(run('13-a-change-that-is-no-change', compared).summary.pages.lost).toBe(0);
+  });
+
+  it('split at the start, the guest with gigabyte blocks converges; each order makes its own number of exchanges', () => {
+    const split = (how: string) => run('08-one-dirty-bit-for-a-gigabyte', ['iommu: {', `iommu: { split: {${how}},`]);
+    expect(run('08-one-dirty-bit-for-a-gigabyte').summary.outcome).toBe('timed-out');
+    for (const [order, exchanges] of [
+      ['sub-table-first', 16],
+      ['recursive', 8208],
+    ] as const) {
+      const { summary, events } = split(`when: at-start, order: ${order}`);
+      expect(summary).toMatchObject({ outcome: 'completed', pages: { lost: 0 } });
+      const event = events.find(({ kind }) => kind === 'split')!;
+      expect(event.text).toContain(`${exchanges} exchanges`);
+      expect(document).toContain(grouped(exchanges));
+    }
+    const starved = split('when: at-start, fail_at: 6000');
+    expect(starved.summary.pages.lost).toBe(0);
+    expect(starved.events.find(({ kind }) => kind === 'split')!.detail['kept']).toBe(1);
+  });
+});
+
+describe('scripts of the discussions', () => {
+  const folder = new URL('examples/scripts/', ROOT);
+  const files = readdirSync(folder).map((name) => ({ name, text: readFileSync(new URL(name, folder), 'utf8') }));
+  const { scripts, problems } = parseScripts(files);
+  const resultsOf = (name: string, type1Rules?: Type1Rules): StepResult[] => {
+    const results: StepResult[] = [];
+    const script = scripts.find((candidate) => candidate.name === name)!;
+    runScript(script, (result) => results.push(result), type1Rules === undefined ? {} : { type1Rules });
+    return results;
+  };
+  const mismatchesOf = (name: string, rules?: Type1Rules): string[] =>
+    resultsOf(name, rules)
+      .filter(({ mismatch }) => mismatch !== undefined)
+      .map(mismatchLine);
+
+  it('are well formed', () => {
+    expect(problems).toEqual([]);
+  });
+
+  it.each(scripts.map(({ name }) => name))('%s holds under the rules as merged', (name) => {
+    expect(mismatchesOf(name)).toEqual([]);
+  });
+
+  it('one unmap over two mappings is EINVAL where the rule is one mapping', () => {
+    expect(mismatchesOf('discussion/one-unmap-over-two-mappings', TYPE1_RULES['one-mapping'])).toEqual([
+      expect.stringContaining('EINVAL'),
+    ]);
+  });
+
+  it('bit 0 of an aligned bitmap is the aligned IOVA below', () => {
+    expect(mismatchesOf('discussion/bit-zero-is-the-iova-asked-for', TYPE1_RULES['aligned-bitmap'])).toEqual([
+      expect.stringContaining('got 3'),
+    ]);
+  });
+});
