@@ -11,33 +11,37 @@ import type { SuiteResult } from './vitestReporter.ts';
 
 const root = resolve(import.meta.dirname, '..', '..');
 
-/** A command's exit code and all that it printed. */
-export interface Finished {
+interface Finished {
   readonly code: number;
-  readonly output: string;
+  readonly stdout: string;
+  readonly stderr: string;
 }
 
-/** Runs an npm package's command with this Node. `inherit` lets it speak to the terminal itself. */
-function runTool(
-  tool: string,
-  args: readonly string[],
-  env: Record<string, string> = {},
-  inherit = false,
-): Promise<Finished> {
+interface ToolOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Lets it speak to our output itself, instead of catching what it says. */
+  readonly speaks?: boolean;
+}
+
+/** Runs an npm package's command (`typescript:tsc` where its name is another) with this Node. */
+function runTool(tool: string, args: readonly string[], options: ToolOptions = {}): Promise<Finished> {
+  const { cwd = root, env = {}, speaks = false } = options;
   return new Promise((done) => {
     const child = spawn(process.execPath, [toolScript(tool), ...args], {
-      cwd: root,
-      env: { ...process.env, ...(inherit && process.stdout.isTTY ? {} : { NO_COLOR: '1' }), ...env },
-      stdio: inherit ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'],
+      cwd,
+      env: { ...process.env, ...(speaks && process.stdout.isTTY ? {} : { NO_COLOR: '1' }), ...env },
+      stdio: speaks ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'],
     });
-    let output = '';
-    child.stdout?.on('data', (text: Buffer) => (output += text.toString()));
-    child.stderr?.on('data', (text: Buffer) => (output += text.toString()));
+    let stdout = '';
+    let stderr = '';
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
     child.on('error', (error) => {
-      done({ code: 127, output: String(error) });
+      done({ code: 127, stdout, stderr: String(error) });
     });
     child.on('close', (code) => {
-      done({ code: code ?? 1, output });
+      done({ code: code ?? 1, stdout, stderr });
     });
   });
 }
@@ -63,8 +67,8 @@ function toolCheck(name: string, tool: string, args: readonly string[]): Check {
   return {
     name,
     run: async () => {
-      const { code, output } = await runTool(tool, args);
-      if (code !== 0) throw new Error(output.trim());
+      const { code, stdout, stderr } = await runTool(tool, args);
+      if (code !== 0) throw new Error(`${stdout}\n${stderr}`.trim());
       return '';
     },
   };
@@ -78,23 +82,15 @@ const checks: readonly Check[] = [
   toolCheck('lint', 'eslint', ['.']),
   {
     name: 'dependency rule',
-    run: () => checkDependencies(root, (args, cwd) => cruise(args, cwd)),
+    run: () => checkDependencies(root, cruise),
   },
 ];
 
 async function cruise(args: readonly string[], cwd: string): Promise<string> {
-  return new Promise((done, fail) => {
-    const child = spawn(process.execPath, [toolScript('dependency-cruiser:depcruise'), ...args], { cwd });
-    let stdout = '';
-    let stderr = '';
-    child.stdout.on('data', (text: Buffer) => (stdout += text.toString()));
-    child.stderr.on('data', (text: Buffer) => (stderr += text.toString()));
-    child.on('error', fail);
-    child.on('close', () => {
-      if (stderr === '') done(stdout);
-      else fail(new Error(stderr));
-    });
-  });
+  // The exit code tells the number of violations; what could not be read at all goes to standard error.
+  const { stdout, stderr } = await runTool('dependency-cruiser:depcruise', args, { cwd });
+  if (stderr !== '') throw new Error(stderr);
+  return stdout;
 }
 
 /** Every commit explores afresh, and yet can be repeated. */
@@ -108,12 +104,10 @@ async function runSuites(filters: readonly string[], seed: string): Promise<Suit
   const file = join(folder, 'result.json');
   try {
     const reporters = ['--reporter=dot', '--reporter=./main/setup/vitestReporter.ts'];
-    const { code } = await runTool(
-      'vitest',
-      ['run', ...reporters, ...filters],
-      { BROWNOUT_TEST_RESULT: file, BROWNOUT_TEST_SEED: seed },
-      true,
-    );
+    const { code } = await runTool('vitest', ['run', ...reporters, ...filters], {
+      env: { BROWNOUT_TEST_RESULT: file, BROWNOUT_TEST_SEED: seed },
+      speaks: true,
+    });
     let result: SuiteResult;
     try {
       result = JSON.parse(readFileSync(file, 'utf8')) as SuiteResult;
