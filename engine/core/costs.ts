@@ -100,6 +100,14 @@ export const COSTS = {
   rate_slack: cost(0.1 * MS, 'ns', [0, 1e9], 'wake-up after the end of a rate window', 'measured: windows of 100.1 ms'),
   page_send: cost(900, 'ns/page', [1, 1e7], 'copy one page into the stream on the main channel', 'estimate: 4.5 GB/s'),
   page_send_multifd: cost(900, 'ns/page', [1, 1e7], 'the same, by one multifd channel', 'estimate'),
+  page_send_zero_copy: cost(
+    250,
+    'ns/page',
+    [1, 1e7],
+    'hand one page to the kernel by reference (MSG_ZEROCOPY)',
+    'estimate',
+  ),
+  multifd_sync: cost(60 * US, 'ns', [0, 1e9], 'wait until every channel has sent what it has', 'estimate'),
   page_queue_multifd: cost(120, 'ns/page', [0, 1e7], 'hand one page to a multifd channel', 'estimate'),
   zero_page: cost(250, 'ns/page', [1, 1e6], 'find a page to be zero and send 9 bytes', 'measured: 0.22-0.28 us'),
   page_send_stopped: cost(900, 'ns/page', [1, 1e7], 'page_send while the guest is stopped', 'as page_send'),
@@ -131,7 +139,14 @@ export const COSTS = {
     'from the source being done to the guest running',
     'measured: 3.1 ms (2.0-4.7)',
   ),
-  postcopy_fault: cost(300 * US, 'ns', [0, 1e9], 'a userfault: request, page back, wake up', 'estimate'),
+  postcopy_fault: cost(
+    2 * MS,
+    'ns',
+    [0, 1e9],
+    'a userfault: request, page back behind what the socket holds, wake up',
+    'estimate: a few MiB of socket buffer at 10 Gbit/s',
+  ),
+  postcopy_fault_preempt: cost(300 * US, 'ns', [0, 1e9], 'a userfault with a channel of its own', 'estimate'),
 
   // IOMMU and devices
   iotlb_flush: cost(2 * US, 'ns', [0, 1e9], 'IOTLB invalidation of a range or domain, with its wait', 'estimate'),
@@ -163,10 +178,7 @@ export const COSTS = {
     'write one entry when a block is split',
     'performance.md: 1 GiB in 0.13 ms',
   ),
-  device_quiesce: cost(1 * MS, 'ns', [0, 1e11], 'a device to P2P', 'estimate'),
   device_stop: cost(2 * MS, 'ns', [0, 1e11], 'a device to STOP_COPY', 'estimate'),
-  device_state_read: cost(0.3 * MS, 'ns/MiB', [0, 1e9], 'read device state from its driver', 'estimate: 3.5 GB/s'),
-  device_state_load: cost(0.5 * MS, 'ns/MiB', [0, 1e9], 'load device state at the destination', 'estimate: 2 GB/s'),
 } as const satisfies Record<string, Cost>;
 
 export type CostName = keyof typeof COSTS;

@@ -18,6 +18,8 @@ export function blockerOf(experiment: Experiment): string {
       return `multiple VFIO devices migration is supported only if all of them support P2P migration: ${noP2p.name} does not`;
     }
   }
+  if (devices.length > 0 && migration.postcopy.enabled)
+    return `${devices[0]!.name}: VFIO migration is not supported with postcopy-ram`;
   const behind = devices.some((device) => device.behind_viommu) && viommu.mode !== 'none';
   if (behind && Number(migration.qemu) < VIOMMU_SINCE)
     return 'migration is currently not supported with vIOMMU enabled';

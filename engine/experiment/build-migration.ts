@@ -2,6 +2,8 @@
 
 import type { Costs } from '../core/costs.ts';
 import { costsWith } from '../core/costs.ts';
+import { PAGE_SIZE } from '../core/units.ts';
+import type { XbzrleConfig } from '../migration/xbzrle.ts';
 import type { MigrationConfig } from '../migration/config.ts';
 import { HOST_PROFILES } from './hosts.ts';
 import type { Experiment } from './schema.ts';
@@ -9,6 +11,8 @@ import type { Experiment } from './schema.ts';
 /** Versions that sync every 5 s while auto-converge is on. */
 const PERIODIC_SYNC_SINCE = 9.2;
 const PERIODIC_SYNC_NS = 5e9;
+/** Versions with device state over multifd. */
+const DEVICE_STATE_SINCE = 10;
 
 /** Defaults, then the host profile, then the experiment's own overrides. */
 export const costsOf = (experiment: Experiment): Costs => {
@@ -17,9 +21,38 @@ export const costsOf = (experiment: Experiment): Costs => {
   return costsWith(overrides);
 };
 
+/** x-migration-multifd-transfer: auto is on where QEMU has it. */
+const deviceStateOnChannels = (asked: 'auto' | 'on' | 'off', qemu: string): boolean =>
+  asked === 'on' || (asked === 'auto' && Number(qemu) >= DEVICE_STATE_SINCE);
+
+/**
+ * What XBZRLE finds to have changed in a page: what the workload says that writes it, all of it where a device writes, and
+ * the largest where several do.
+ */
+export function xbzrleOf(experiment: Experiment): XbzrleConfig | null {
+  const { xbzrle } = experiment.migration;
+  if (!xbzrle.enabled) return null;
+  const ranges: { first: number; end: number; bytes: number }[] = [];
+  const add = (region: { offset: number; size: number }, bytes: number): void => {
+    ranges.push({ first: region.offset / PAGE_SIZE, end: (region.offset + region.size) / PAGE_SIZE, bytes });
+  };
+  for (const { ring } of experiment.devices) add(ring, PAGE_SIZE);
+  for (const workload of experiment.guest.workloads) {
+    for (const item of workload.pattern === 'phases' ? workload.phases : [workload]) {
+      if (item.pattern !== 'idle') add(item.region, item.changed);
+    }
+  }
+  return {
+    cachePages: Math.max(1, Math.floor(xbzrle.cache / PAGE_SIZE)),
+    changedBytes: (page) =>
+      ranges.reduce((most, { first, end, bytes }) => (page >= first && page < end ? Math.max(most, bytes) : most), 0),
+  };
+}
+
 export function migrationConfig(experiment: Experiment, costs: Costs): MigrationConfig {
   const { migration } = experiment;
   const { auto_converge: autoConverge, dirty_limit: dirtyLimit, multifd, pause_before_switchover: pause } = migration;
+  const { postcopy, mapped_ram: mapped } = migration;
   return {
     maxBandwidth: migration.bandwidth,
     linkBandwidth: migration.link,
@@ -39,6 +72,13 @@ export function migrationConfig(experiment: Experiment, costs: Costs): Migration
     dirtyLimit: dirtyLimit.enabled ? { quota: dirtyLimit.vcpu_limit, periodNs: dirtyLimit.period } : null,
     zeroPageDetection: migration.zero_pages,
     multifdChannels: multifd.enabled ? multifd.channels : 0,
+    multifdZeroCopy: multifd.enabled && multifd.zero_copy,
+    multifdFlushEachSection: multifd.enabled && multifd.flush_each_section,
+    multifdDeviceState: multifd.enabled && deviceStateOnChannels(multifd.device_state, migration.qemu),
+    postcopy: postcopy.enabled
+      ? { afterNs: postcopy.after, bandwidth: postcopy.bandwidth, preempt: postcopy.preempt }
+      : null,
+    mappedRamRate: mapped.enabled ? mapped.write_rate : null,
     returnPath: migration.return_path,
     switchoverAck: migration.switchover_ack,
     pauseBeforeSwitchoverNs: pause.enabled ? pause.hold : null,

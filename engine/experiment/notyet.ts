@@ -19,37 +19,11 @@ interface NotYet {
 }
 
 export const NOT_YET: readonly NotYet[] = [
-  {
-    path: 'guest.workloads[].changed',
-    works: [8],
-    what: 'the amount that a write changes (it matters to XBZRLE alone)',
-  },
-  { path: 'guest.workloads[].phases[].changed', works: [8], what: 'the amount that a write changes' },
   { path: 'iommu.pins', works: ['copy'], what: 'pinning a guest once for each container' },
   { path: 'iommu.type1.unmap_dirty', works: ['whole-mappings'], what: 'the single-mapping rule' },
   { path: 'iommu.type1.bitmap', works: ['from-iova'], what: 'another bitmap base' },
   { path: 'viommu.iotlb', works: [], what: 'the size of the emulated IOTLB' },
-  {
-    path: 'changes[].do',
-    works: [
-      ...['unmap', 'map', 'unmap-all', 'driver', 'plug-memory', 'unplug-memory', 'region', 'device-rate'],
-      ...['plug-device', 'unplug-device'],
-      ...['set', 'cancel', 'fail-destination', 'lose-link', 'migrate'],
-    ],
-    what: 'this change',
-  },
-  { path: 'migration.multifd.zero_copy', works: [false], what: 'zero-copy sending' },
-  { path: 'migration.multifd.flush_each_section', works: [false], what: 'the old multifd synchronisation' },
-  { path: 'migration.multifd.device_state', works: ['auto'], what: 'device state over multifd' },
-  { path: 'migration.xbzrle.enabled', works: [false], what: 'XBZRLE' },
-  { path: 'migration.postcopy.enabled', works: [false], what: 'post-copy' },
-  { path: 'migration.mapped_ram.enabled', works: [false], what: 'mapped-ram' },
-  { path: 'costs.xbzrle_encode', works: [], what: 'XBZRLE' },
-  { path: 'costs.postcopy_fault', works: [], what: 'post-copy' },
   { path: 'costs.iotlb_miss', works: [], what: 'the time of a page walk in the IOMMU' },
-  { path: 'costs.device_quiesce', works: [], what: 'this constant (a device has migration.stop_time)' },
-  { path: 'costs.device_state_read', works: [], what: 'this constant (a device has migration.read_rate)' },
-  { path: 'costs.device_state_load', works: [], what: 'this constant (a device has migration.load_rate)' },
 ];
 
 /** Every place that a path with `[]` leads to, with its value. */

@@ -96,7 +96,7 @@ export function migrationSeries(current: () => MigrationThread, guest: Guest, fa
       label: 'vCPU throttle',
       unit: 'ratio',
       kind: 'level',
-      read: () => current().throttlePercent / 100,
+      read: () => current().convergence.throttlePercent / 100,
     },
     { id: 'stall', label: 'guest stall, all vCPUs', unit: 'ns', kind: 'total', read: () => Math.round(guest.stallNs) },
     { id: 'faults.kvm', label: 'write-protect faults', unit: '1/s', kind: 'rate', read: faults },

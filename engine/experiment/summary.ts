@@ -58,7 +58,11 @@ export function summaryOf(thread: MigrationThread, verdict: Verdict, guest: Gues
     startNs: thread.startNs,
     totalNs: started ? endNs - thread.startNs : 0,
     setupNs: thread.setupNs,
-    downtimeNs: completed ? endNs - thread.stopNs : thread.stopNs >= 0 ? thread.resumeNs - thread.stopNs : 0,
+    downtimeNs: completed
+      ? thread.downtimeEndNs - thread.stopNs
+      : thread.stopNs >= 0
+        ? thread.resumeNs - thread.stopNs
+        : 0,
     downtimeParts: completed ? (blackout?.parts ?? []) : [],
     bytes: {
       total: counters.transferred,
@@ -79,7 +83,7 @@ export function summaryOf(thread: MigrationThread, verdict: Verdict, guest: Gues
     losses: verdict.losses,
     guestStallNs: Math.round(guest.stallNs),
     guestSpeed: guest.asked > 0 ? Math.min(1, guest.made / guest.asked) : null,
-    throttleMaxPercent: thread.throttleMaxPercent,
+    throttleMaxPercent: thread.convergence.throttleMaxPercent,
     tracking: {
       harvestNs: thread.harvestNs,
       entriesTouched: thread.entriesTouched,

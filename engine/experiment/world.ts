@@ -19,7 +19,7 @@ import { blockerOf } from './blockers.ts';
 import { buildRack } from './build-devices.ts';
 import { BACKGROUND, buildKvm, buildRam, kvmConfigOf, vcpuConfigs } from './build-guest.ts';
 import { absentDimms, buildMap, kvmListener, layoutOf, vfioListener } from './build-map.ts';
-import { costsOf, migrationConfig } from './build-migration.ts';
+import { costsOf, migrationConfig, xbzrleOf } from './build-migration.ts';
 import { applyChange, type Scene } from './changes.ts';
 import { Recorder, type Series } from './recorder.ts';
 import type { RunSink } from './result.ts';
@@ -164,6 +164,7 @@ export class World implements Scene {
         return rack.devices.flatMap(({ vfio, traffic }) => (vfio === null || !traffic.present ? [] : [vfio]));
       },
       blockedBy: blockerOf(experiment),
+      xbzrle: xbzrleOf(experiment),
       guest: this.guest,
       emit: (event) => this.recorder.event(event),
       begin: () => {

@@ -2,7 +2,7 @@
 
 import type { ActorId, Scheduler } from '../core/scheduler.ts';
 import type { DirtyLimit } from '../kvm/dirtylimit.ts';
-import type { VcpuGroup } from './vcpu.ts';
+import type { MissingPages, VcpuGroup } from './vcpu.ts';
 
 /** Who must know when the vCPUs stop and run again: guest drivers of passthrough devices. */
 export interface GuestFollower {
@@ -46,6 +46,14 @@ export class Guest {
     this.groups.forEach((group, i) => {
       group.resume(nowNs);
       if (!group.isIdle) this.#scheduler.wake(this.#ids[i]!, nowNs);
+    });
+  }
+
+  /** Runs on at the destination from `atNs` on; devices do not (post-copy is refused with them). */
+  resumeThere(atNs: number, missing: MissingPages): void {
+    this.groups.forEach((group, i) => {
+      group.moveThere(atNs, missing);
+      if (!group.isIdle) this.#scheduler.wake(this.#ids[i]!, atNs);
     });
   }
 

@@ -2,13 +2,14 @@
 // oracle, which is told by setting the page's bit in the group's own bitmap "written since it was last sent".
 //
 // A page that the guest does not see as RAM (read-only, MMIO, unplugged) takes no write.
+// After the move to the destination (post-copy) nothing is tracked any more, and a write may have to wait for its page.
 // Nothing here reads a tracker or the oracle's judgement; the bit is tested only to see whether anything is left to do: a page
 // that is in the bitmap has been made non-zero by the write that put it there.
 
 import type { DirtyBitmap } from '../core/bitmap.ts';
 import type { KvmTracking } from '../kvm/tracking.ts';
 import type { Ram } from './ram.ts';
-import type { VcpuTarget } from './vcpu.ts';
+import type { MissingPages, VcpuTarget } from './vcpu.ts';
 
 export class GuestWriter implements VcpuTarget {
   readonly #ram: Ram;
@@ -18,6 +19,8 @@ export class GuestWriter implements VcpuTarget {
   #faultNs = 0;
   /** Pages that went from "as last sent" to "written since". */
   dirtied = 0;
+  #nowNs = 0;
+  #missing: MissingPages | null = null;
 
   constructor(ram: Ram, kvm: KvmTracking, group: number, written: DirtyBitmap) {
     this.#ram = ram;
@@ -51,7 +54,21 @@ export class GuestWriter implements VcpuTarget {
     }
   }
 
+  beginTick(nowNs: number): void {
+    this.#nowNs = nowNs;
+  }
+
+  moveThere(missing: MissingPages): void {
+    this.#missing = missing;
+  }
+
   #write(pages: Uint32Array, count: number): void {
+    if (this.#missing !== null) {
+      for (let i = 0; i < count && this.#missing.missingPages > 0; i++) {
+        this.#faultNs += this.#missing.touch(this.#nowNs, pages[i]!, 1);
+      }
+      return;
+    }
     this.#faultNs += this.#kvm.writePages(this.#group, pages, count);
     const written = this.#written;
     const chunks = written.chunks;
@@ -67,6 +84,10 @@ export class GuestWriter implements VcpuTarget {
 
   #writeRun(firstPage: number, count: number): void {
     if (count === 0) return;
+    if (this.#missing !== null) {
+      if (this.#missing.missingPages > 0) this.#faultNs += this.#missing.touch(this.#nowNs, firstPage, count);
+      return;
+    }
     this.#faultNs += this.#kvm.writeRun(this.#group, firstPage, count);
     const newly = this.#written.setRange(firstPage, count);
     if (newly > 0) this.#ram.nonZero.setRange(firstPage, count);

@@ -36,6 +36,17 @@ export interface VcpuGroupConfig {
 /** Takes the group's writes and says what they cost it, in vCPU nanoseconds since it was last asked. */
 export interface VcpuTarget extends PageTarget {
   takeFaultNs(): number;
+  /** The writes that follow are made at this time. */
+  beginTick?(nowNs: number): void;
+  /** From now on the group runs at the destination, where pages may be missing. */
+  moveThere?(missing: MissingPages): void;
+}
+
+/** Pages that a vCPU at the destination must ask for (post-copy). */
+export interface MissingPages {
+  readonly missingPages: number;
+  /** Brings the missing ones of these pages; returns how long a vCPU waited for them. */
+  touch(nowNs: number, first: number, count: number): number;
 }
 
 interface Phase {
@@ -165,6 +176,12 @@ export class VcpuGroup implements Actor {
     this.#debtNs = 0;
   }
 
+  /** Runs on at the destination from `nowNs` on. */
+  moveThere(nowNs: number, missing: MissingPages): void {
+    this.#target.moveThere?.(missing);
+    this.resume(nowNs);
+  }
+
   run(nowNs: number): number {
     if (this.#stopped) return Infinity;
     const elapsedNs = nowNs - this.#lastNs;
@@ -205,6 +222,7 @@ export class VcpuGroup implements Actor {
     }
     if (writes <= 0) return;
     this.writes += writes;
+    this.#target.beginTick?.(toNs);
     phase.pattern.write(writes, sinceStartNs, this.#target);
     const faultNs = this.#target.takeFaultNs();
     this.#debtNs += faultNs;

@@ -17,6 +17,14 @@ export interface DirtyLimitConfig {
   readonly periodNs: number;
 }
 
+export interface PostcopyConfig {
+  /** When migrate-start-postcopy is given, after the start. */
+  readonly afterNs: number;
+  /** Bytes per second in the background; 0 = unlimited. */
+  readonly bandwidth: number;
+  readonly preempt: boolean;
+}
+
 export type ZeroPageDetection = 'none' | 'legacy' | 'multifd';
 
 export interface MigrationConfig {
@@ -34,6 +42,14 @@ export interface MigrationConfig {
   readonly zeroPageDetection: ZeroPageDetection;
   /** 0 = off. */
   readonly multifdChannels: number;
+  readonly multifdZeroCopy: boolean;
+  /** The synchronisation of QEMU before 8.0: at the end of every section. */
+  readonly multifdFlushEachSection: boolean;
+  /** Device state travels on the channels, all devices at once (10.0). */
+  readonly multifdDeviceState: boolean;
+  readonly postcopy: PostcopyConfig | null;
+  /** Bytes per second that the file takes; null = off. */
+  readonly mappedRamRate: number | null;
   readonly returnPath: boolean;
   readonly switchoverAck: boolean;
   /** null = off; how long the management waits before migrate-continue. */
@@ -53,6 +69,11 @@ export const MIGRATION_DEFAULTS = {
   dirtyLimit: null,
   zeroPageDetection: 'multifd',
   multifdChannels: 0,
+  multifdZeroCopy: false,
+  multifdFlushEachSection: false,
+  multifdDeviceState: false,
+  postcopy: null,
+  mappedRamRate: null,
   returnPath: false,
   switchoverAck: false,
   pauseBeforeSwitchoverNs: null,

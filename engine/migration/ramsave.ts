@@ -55,6 +55,9 @@ export interface SendLimits {
   readonly room: (bytes: number) => number;
   /** Time left until the iterate call looks at its clock and stops; Infinity = no bound. */
   readonly callNs: number;
+  /** XBZRLE: bytes of a page that was sent before, or -1 for the whole page; null: off. */
+  readonly encode: ((page: number) => number) | null;
+  readonly encodeNs: number;
 }
 
 export interface SendResult {
@@ -172,8 +175,13 @@ export class RamSave {
       if (room === 0) return result(ns, lockHeldNs, { rateExceeded: true });
       const block = blocks.find((candidate) => page < candidate.firstPage + candidate.pages)!;
       const chunkEnd = (Math.floor(page / clearChunkPages) + 1) * clearChunkPages;
-      const inSlice = Math.max(1, Math.ceil((limits.sliceNs - ns) / cost.ns));
       const inCall = this.#pagesInCall(limits.callNs - ns, cost.ns);
+      if (inCall === 0) return result(ns, lockHeldNs, { callOver: true });
+      if (normal && limits.encode !== null && this.#passes > 0) {
+        ns += this.#sendEncoded(page, costs, counters, limits.encode, limits.encodeNs);
+        continue;
+      }
+      const inSlice = Math.max(1, Math.ceil((limits.sliceNs - ns) / cost.ns));
       const most = Math.min(block.firstPage + block.pages, chunkEnd, page + room, page + inSlice, page + inCall);
       const dirtyEnd = endOr(bitmap.nextClear(page, most), most);
       const end = endOr(normal ? nonZero.nextClear(page, dirtyEnd) : nonZero.nextSet(page, dirtyEnd), dirtyEnd);
@@ -200,10 +208,50 @@ export class RamSave {
     return result(ns, lockHeldNs, {});
   }
 
+  /** One page, encoded if it can be; returns how long it took. */
+  #sendEncoded(
+    page: number,
+    costs: StreamCosts,
+    counters: StreamCounters,
+    encode: (page: number) => number,
+    encodeNs: number,
+  ): number {
+    const encoded = encode(page);
+    this.bitmap.clearRange(page, 1);
+    this.#config.sent(page, 1);
+    this.#callPages++;
+    this.#position = page + 1;
+    counters.normalPages++;
+    counters.normalBytes += encoded < 0 ? costs.normal.bytes : encoded;
+    return encoded < 0 ? costs.normal.ns : encodeNs;
+  }
+
+  /** Post-copy: sends what is left of these pages at once, whatever the limits; returns how long that took. */
+  sendNow(first: number, count: number, costs: StreamCosts, counters: StreamCounters): number {
+    let ns = 0;
+    const { nonZero } = this.#config;
+    this.bitmap.takeRuns(
+      (from, n) => {
+        const normal = nonZero.countRange(from, n);
+        counters.normalPages += normal;
+        counters.normalBytes += normal * costs.normal.bytes;
+        counters.zeroPages += n - normal;
+        counters.zeroBytes += (n - normal) * costs.zero.bytes;
+        ns += normal * costs.normal.ns + (n - normal) * costs.zero.ns;
+        this.#config.sent(from, n);
+      },
+      first,
+      first + count,
+    );
+    return ns;
+  }
+
   /** Pages until the clock is seen to stand after the end of the call: it is looked at after page 1, 65, 129, … of the call. */
   #pagesInCall(callNs: number, pageNs: number): number {
     if (callNs === Infinity) return Infinity;
     const group = CLOCK_PAGES * this.#config.hostPagePages;
+    // Past its end a call that just looked at the clock is over.
+    if (callNs < 0 && this.#callPages > 0 && (this.#callPages - 1) % group === 0) return 0;
     const until = callNs < 0 ? 1 : Math.floor(callNs / pageNs) + 1;
     const past = this.#callPages + until - 1;
     return Math.ceil(past / group) * group + 1 - this.#callPages;

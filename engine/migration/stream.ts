@@ -4,6 +4,7 @@
 // link. A zero page costs the time to find it zero and 9 bytes. Multifd: the main thread only queues; channels copy in
 // parallel up to the link, 128 pages to a packet with a header of 1344 bytes, and zero pages cost a share of the header
 // when the channels look for them. Section headers, device state and block ids go on the main channel.
+// Mapped-ram writes pages to fixed places in a file: no headers, and zero pages cost no bytes.
 // Not modelled: socket buffers (bytes count as sent when they are handed over), TLS, latency inside the stream.
 
 import type { MigrationConfig } from './config.ts';
@@ -29,11 +30,23 @@ export interface StreamCosts {
 export function streamCosts(config: MigrationConfig, stopped: boolean): StreamCosts {
   const { costs, multifdChannels, linkBandwidth } = config;
   const wireNs = (bytes: number): number => (bytes / linkBandwidth) * 1e9;
+  const mainCopyNs = stopped ? costs.page_send_stopped : costs.page_send;
+  if (config.mappedRamRate !== null) {
+    // A page goes to its place in the file, without a header; a zero page is a bit in the file's bitmap.
+    const fileNs = (PAGE_BYTES / config.mappedRamRate) * 1e9;
+    return {
+      normal: { bytes: PAGE_BYTES, ns: Math.max(mainCopyNs / Math.max(1, multifdChannels), fileNs) },
+      zero: { bytes: 0, ns: costs.zero_page },
+    };
+  }
   if (multifdChannels > 0) {
     const bytes = PAGE_BYTES + MULTIFD_PAGE_OVERHEAD_BYTES;
-    const channelNs =
-      (stopped ? Math.min(costs.page_send_stopped, costs.page_send_multifd) : costs.page_send_multifd) /
-      multifdChannels;
+    const copyNs = config.multifdZeroCopy
+      ? costs.page_send_zero_copy
+      : stopped
+        ? Math.min(costs.page_send_stopped, costs.page_send_multifd)
+        : costs.page_send_multifd;
+    const channelNs = copyNs / multifdChannels;
     const normal = { bytes, ns: Math.max(costs.page_queue_multifd, channelNs, wireNs(bytes)) };
     if (config.zeroPageDetection === 'none') return { normal, zero: normal };
     if (config.zeroPageDetection === 'legacy') {
@@ -43,8 +56,7 @@ export function streamCosts(config: MigrationConfig, stopped: boolean): StreamCo
     const zeroNs = Math.max(costs.page_queue_multifd, costs.zero_page / multifdChannels, wireNs(zeroBytes));
     return { normal, zero: { bytes: zeroBytes, ns: zeroNs } };
   }
-  const copyNs = stopped ? costs.page_send_stopped : costs.page_send;
-  const normal = { bytes: NORMAL_PAGE_BYTES, ns: Math.max(copyNs, wireNs(NORMAL_PAGE_BYTES)) };
+  const normal = { bytes: NORMAL_PAGE_BYTES, ns: Math.max(mainCopyNs, wireNs(NORMAL_PAGE_BYTES)) };
   if (config.zeroPageDetection === 'none') return { normal, zero: normal };
   return { normal, zero: { bytes: ZERO_PAGE_BYTES, ns: Math.max(costs.zero_page, wireNs(ZERO_PAGE_BYTES)) } };
 }

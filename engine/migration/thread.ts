@@ -13,15 +13,20 @@
 // The thread is one actor: each call of run() does a piece of at most 1 ms of sending, or one call into trackers or devices,
 // and returns when that piece is over. Cancel and the lab's timeout act between pieces.
 
-import { refuse, type Outcome } from '../core/errno.ts';
-import type { DirtyTracker, EmitEvent, MigratableDevice } from '../core/ports.ts';
+import { done, refuse, type Outcome } from '../core/errno.ts';
+import type { DirtyTracker, MigratableDevice } from '../core/ports.ts';
 import type { Actor } from '../core/scheduler.ts';
 import { Blackout, deviceStateBytes, type BlackoutHost } from './blackout.ts';
-import type { DirtyLimitConfig, MigrationConfig } from './config.ts';
-import { RamSave, type RamSaveConfig } from './ramsave.ts';
+import type { MigrationConfig } from './config.ts';
+import { Convergence } from './convergence.ts';
+import { Interruptions } from './interruptions.ts';
+import type { MigrationParts } from './parts.ts';
+import { Postcopy } from './postcopy.ts';
+import { RoundLog } from './roundlog.ts';
+import { Xbzrle } from './xbzrle.ts';
+import { RamSave } from './ramsave.ts';
 import { canCancel, isFinal, nextStatus, type MigrationStatus } from './status.ts';
 import { multifdSyncBytes, streamCosts, StreamCounters, type StreamCosts } from './stream.ts';
-import { DirtyPeriod, nextThrottlePercent } from './throttle.ts';
 import { RateWindow, WINDOW_NS } from './window.ts';
 import {
   blockListBytes,
@@ -38,37 +43,6 @@ const SLICE_NS = 1_000_000;
 /** A loop step in which nothing was sent still takes some time. */
 const IDLE_STEP_NS = 20_000;
 
-/** The guest, as far as a migration touches it. */
-export interface GuestControl {
-  stop(nowNs: number): void;
-  resume(nowNs: number): void;
-  /** All vCPUs lose this much time. */
-  stall(ns: number): void;
-  setThrottle(nowNs: number, percent: number): void;
-  /** Time until every throttled vCPU is awake. */
-  asleepNs(nowNs: number): number;
-  /** Quota in bytes per second and vCPU; 0 lifts the limit. */
-  setDirtyLimit(nowNs: number, quota: number, periodNs: number): void;
-}
-
-export interface MigrationParts {
-  readonly config: MigrationConfig;
-  readonly ram: RamSaveConfig;
-  readonly devices: readonly MigratableDevice[];
-  readonly guest: GuestControl;
-  /** What keeps this guest from migrating at all (blocked-reasons), or ''. */
-  readonly blockedBy: string;
-  readonly emit: EmitEvent;
-  /** The migration begins: the destination has nothing yet. */
-  readonly begin: () => void;
-  /** The guest was stopped for the blackout, or the migration ended before it. */
-  readonly stopped: () => void;
-  /** A moment that changes can be tied to: setup, precopy, switchover, stop, resume, end, round N. */
-  readonly moment: (nowNs: number, name: string) => void;
-  /** The status became final and the guest runs, here or there. */
-  readonly ended: (nowNs: number) => void;
-}
-
 export type EndReason = 'completed' | 'cancelled' | 'timed out' | 'failed';
 
 export class MigrationThread implements Actor, BlackoutHost {
@@ -81,41 +55,38 @@ export class MigrationThread implements Actor, BlackoutHost {
   end: EndReason | null = null;
   /** Why it failed, or what else is worth saying. */
   error = '';
-  throttlePercent = 0;
-  throttleMaxPercent = 0;
-  dirtyPagesRate = 0;
   startNs = 0;
   setupNs = 0;
   stopNs = -1;
   /** When the source was done, or gave up. */
   endNs = -1;
   resumeNs = -1;
+  /** When the guest could run at the destination; with post-copy before the end. */
+  downtimeEndNs = -1;
   harvestNs = 0;
   entriesTouched = 0;
   iotlbFlushes = 0;
   blackout: Blackout | null = null;
+  postcopy: Postcopy | null = null;
+  readonly convergence: Convergence;
+  readonly xbzrle: Xbzrle | null;
   readonly #parts: MigrationParts;
   readonly #trackers: readonly DirtyTracker[];
   readonly #running: StreamCosts;
-  readonly #period: DirtyPeriod;
+  readonly #rounds: RoundLog;
+  readonly #interruptions: Interruptions;
   readonly #deviceBytes = new Map<string, number>();
   #step: (nowNs: number) => number = (nowNs) => this.#setup(nowNs);
-  #cancelled = false;
+  #postcopyRequested = false;
   #busyUntilNs = -1;
-  #failure = '';
-  #linkUpNs = -1;
-  #linkFailsNs = Infinity;
   #callEndNs = 0;
   #carryNs = 0;
   #stepStartNs = 0;
   #pendingExact = 0;
-  #roundStartNs = 0;
   #lastSyncNs = 0;
   #passes = 0;
   #trackersStarted = 0;
   #devicesSetUp = 0;
-  #quietEventNs = 0;
-  #limited = false;
 
   constructor(parts: MigrationParts) {
     this.#parts = parts;
@@ -124,7 +95,10 @@ export class MigrationThread implements Actor, BlackoutHost {
     this.#trackers = parts.ram.trackers;
     this.window = new RateWindow(parts.config, 0);
     this.#running = streamCosts(parts.config, false);
-    this.#period = new DirtyPeriod(parts.config.throttleTriggerPercent);
+    this.convergence = new Convergence(parts.config, parts.guest, parts.emit);
+    this.#rounds = new RoundLog(parts.emit, 0);
+    this.#interruptions = new Interruptions(parts.config.timeoutNs, parts.config.costs.link_timeout);
+    this.xbzrle = parts.xbzrle === null ? null : new Xbzrle(parts.xbzrle);
   }
 
   /** Those that are plugged now; none comes or goes while a migration is under way. */
@@ -139,7 +113,7 @@ export class MigrationThread implements Actor, BlackoutHost {
 
   /** `migrate_cancel`; wake the actor now. */
   cancel(): void {
-    this.#cancelled = true;
+    this.#interruptions.cancel();
   }
 
   /** migrate-set-parameters while it runs. */
@@ -150,46 +124,50 @@ export class MigrationThread implements Actor, BlackoutHost {
 
   /** The destination is gone: the next piece fails. Wake the actor. */
   failDestination(): void {
-    this.#failure = 'the destination failed: broken pipe';
+    this.#interruptions.fail('the destination failed: broken pipe');
   }
 
   /** `migrate-start-postcopy`. */
   startPostcopy(): Outcome<undefined> {
-    return refuse('EINVAL', 'enable postcopy with migrate_set_capability before the start of migration');
+    if (this.config.postcopy === null) {
+      return refuse('EINVAL', 'enable postcopy with migrate_set_capability before the start of migration');
+    }
+    if (this.status === 'none')
+      return refuse('EINVAL', 'postcopy must be started after the migration has been started');
+    this.#postcopyRequested = true;
+    return done;
   }
 
-  /** The network carries nothing until then; Infinity: until TCP gives up. Wake the actor. */
+  /** The network carries nothing until then; Infinity: until TCP gives up. */
   loseLink(nowNs: number, untilNs: number): void {
-    this.#linkUpNs = Math.max(this.#linkUpNs, untilNs === Infinity ? nowNs + this.config.costs.link_timeout : untilNs);
-    if (untilNs === Infinity) this.#linkFailsNs = this.#linkUpNs;
+    this.#interruptions.loseLink(nowNs, untilNs);
   }
 
   run(nowNs: number): number {
-    if (this.#failure !== '' && !isFinal(this.status) && this.status !== 'none') {
-      return this.#giveUp(nowNs, 'failed', this.#failure);
+    if (this.status !== 'none' && this.end === null) {
+      const interruption = this.#interruptions.at(nowNs, this.status, this.startNs);
+      if (interruption.kind === 'end') return this.#giveUp(nowNs, interruption.end, interruption.why);
+      if (interruption.kind === 'wait') {
+        if (this.status === 'postcopy-active') this.status = nextStatus(this.status, 'postcopy-paused');
+        return interruption.untilNs;
+      }
     }
-    if (this.#cancelled && canCancel(this.status)) return this.#giveUp(nowNs, 'cancelled', '');
-    if (nowNs >= this.startNs + this.config.timeoutNs && canCancel(this.status)) {
-      return this.#giveUp(nowNs, 'timed out', `the time limit of ${this.config.timeoutNs / 1e9} s is over`);
-    }
-    // What is in flight when the link goes is sent again by TCP: the thread waits in its write.
-    if (nowNs < this.#linkUpNs && this.status !== 'none' && this.end === null) {
-      return Math.min(this.#linkUpNs, Math.max(nowNs, this.#deadlineNs));
-    }
-    if (nowNs >= this.#linkFailsNs && this.end === null) {
-      return this.#giveUp(nowNs, 'failed', 'the link is down: connection timed out');
-    }
+    if (this.status === 'postcopy-paused') this.#recover(nowNs);
     // Woken for something that did not concern it: the piece under way is not over.
     if (nowNs < this.#busyUntilNs) return this.#busyUntilNs;
     const next = this.#step(nowNs);
     this.#busyUntilNs = next;
-    if (this.status === 'none' || !canCancel(this.status)) return next;
-    const deadlineNs = this.#deadlineNs;
-    return next > deadlineNs && nowNs < deadlineNs && this.blackout === null ? deadlineNs : next;
+    if (!canCancel(this.status) || this.blackout !== null) return next;
+    return Math.min(next, Math.max(nowNs, this.#interruptions.deadlineNs(this.startNs)));
   }
 
-  get #deadlineNs(): number {
-    return this.startNs + this.config.timeoutNs;
+  /** The link is back: migrate-recover on both sides. */
+  #recover(nowNs: number): void {
+    for (const next of ['postcopy-recover-setup', 'postcopy-recover', 'postcopy-active'] as const) {
+      this.status = nextStatus(this.status, next);
+    }
+    const text = 'post-copy recovered';
+    this.#parts.emit({ timeNs: nowNs, durationNs: 0, kind: 'note', text, detail: { left: this.ram.left } });
   }
 
   // --- set-up -------------------------------------------------------------------------------------------------------
@@ -198,7 +176,7 @@ export class MigrationThread implements Actor, BlackoutHost {
     this.status = nextStatus(this.status, 'setup');
     this.startNs = nowNs;
     this.window.startNs = nowNs;
-    this.#roundStartNs = nowNs;
+    this.#rounds.begin(nowNs);
     this.#parts.begin();
     this.#parts.moment(nowNs, 'setup');
     if (this.#parts.blockedBy !== '') return this.#giveUp(nowNs, 'failed', this.#parts.blockedBy);
@@ -239,6 +217,9 @@ export class MigrationThread implements Actor, BlackoutHost {
 
   #decide(nowNs: number): number {
     this.#stepStartNs = nowNs;
+    if (this.status === 'postcopy-active') {
+      return this.ram.left === 0 ? this.#completePostcopy(nowNs) : this.#beginIteration(nowNs);
+    }
     let pending = this.ram.left * PAGE_BYTES;
     for (const device of this.devices) pending += device.estimateBytes(nowNs);
     if (pending < this.window.thresholdBytes) {
@@ -251,10 +232,27 @@ export class MigrationThread implements Actor, BlackoutHost {
     return this.#decideBy(nowNs, pending);
   }
 
+  #postcopyAsked(nowNs: number): boolean {
+    const { postcopy } = this.config;
+    return postcopy !== null && (this.#postcopyRequested || nowNs >= this.startNs + postcopy.afterNs);
+  }
+
+  #must(nowNs: number): number {
+    return this.devices.reduce((sum, device) => sum + device.estimateBytes(nowNs), 0);
+  }
+
   #decideBy(nowNs: number, pending: number): number {
     if ((pending === 0 || pending < this.window.thresholdBytes) && this.#canSwitchover(nowNs)) {
-      return this.#beginBlackout(nowNs);
+      return this.#beginBlackout(nowNs, false);
     }
+    // With post-copy all RAM may come later: only what devices need first is compared, and here not strictly.
+    if (this.#postcopyAsked(nowNs) && this.#must(nowNs) <= this.window.thresholdBytes && this.#canSwitchover(nowNs)) {
+      return this.#beginBlackout(nowNs, true);
+    }
+    return this.#beginIteration(nowNs);
+  }
+
+  #beginIteration(nowNs: number): number {
     this.ram.beginCall();
     this.#callEndNs = nowNs + RAM_CALL_NS;
     this.#step = (at) => this.#iterateRam(at);
@@ -266,16 +264,23 @@ export class MigrationThread implements Actor, BlackoutHost {
       sliceNs: SLICE_NS,
       room: (bytes) => this.window.pagesUntilExceeded(this.counters.transferred, bytes),
       callNs: this.#callEndNs - nowNs,
+      encode: this.xbzrle === null ? null : (page) => this.xbzrle!.encode(page, this.ram.syncs, false),
+      encodeNs: this.config.costs.xbzrle_encode,
     });
     if (sent.lockHeldNs > 0) this.#parts.guest.stall(sent.lockHeldNs * this.config.costs.lock_stall);
-    if (this.ram.passes !== this.#passes) {
-      this.#passes = this.ram.passes;
-      if (this.config.multifdChannels > 0) this.counters.protocolBytes += multifdSyncBytes(this.config.multifdChannels);
+    const callOver = sent.empty || sent.callOver || sent.rateExceeded;
+    const passOver = this.ram.passes !== this.#passes;
+    this.#passes = this.ram.passes;
+    const { multifdChannels, multifdFlushEachSection, costs } = this.config;
+    let syncNs = 0;
+    if (multifdChannels > 0 && (multifdFlushEachSection ? callOver : passOver)) {
+      this.counters.protocolBytes += multifdSyncBytes(multifdChannels);
+      syncNs = costs.multifd_sync;
     }
-    const exact = sent.ns + this.#carryNs;
+    const exact = sent.ns + syncNs + this.#carryNs;
     const ns = Math.floor(exact);
     this.#carryNs = exact - ns;
-    if (sent.empty || sent.callOver || sent.rateExceeded) {
+    if (callOver) {
       this.counters.protocolBytes += RAM_SECTION_BYTES;
       this.#step = (at) => this.#iterateDevices(at);
     }
@@ -301,7 +306,7 @@ export class MigrationThread implements Actor, BlackoutHost {
   #rateStep(nowNs: number): number {
     this.#periodicSync(nowNs);
     const { counters, ram, window } = this;
-    window.update(nowNs, counters.transferred, counters.pages, ram.dirtyBytesLastSync, this.dirtyPagesRate);
+    window.update(nowNs, counters.transferred, counters.pages, ram.dirtyBytesLastSync, this.convergence.dirtyPagesRate);
     if (window.exceeded(counters.transferred)) {
       return Math.max(nowNs, window.startNs + WINDOW_NS) + Math.round(this.config.costs.rate_slack);
     }
@@ -332,83 +337,30 @@ export class MigrationThread implements Actor, BlackoutHost {
     this.iotlbFlushes += report.iotlbFlushes;
     if (!lastStage) this.#parts.guest.stall((ns - waitNs) * costs.bql_stall + report.lockHeldNs * costs.lock_stall);
     this.#parts.moment(nowNs, `round ${this.ram.syncs}`);
-    this.#syncEvent(nowNs, ns, report.newlyDirty, report.pages, lastStage);
-    const period = this.#period.atSync(endNs, this.ram.dirtyPagesPeriod, this.counters.transferred);
-    if (period !== null) {
+    this.#rounds.sync(nowNs, {
+      round: this.ram.syncs,
+      durationNs: ns,
+      newlyDirty: report.newlyDirty,
+      reported: report.pages,
+      left: this.ram.left,
+      thresholdBytes: this.window.thresholdBytes,
+      transferred: this.counters.transferred,
+      lastStage,
+    });
+    const { dirtyPagesPeriod } = this.ram;
+    if (this.convergence.atSync(endNs, dirtyPagesPeriod, this.counters.transferred, lastStage)) {
       this.ram.dirtyPagesPeriod = 0;
-      this.dirtyPagesRate = period.dirtyPagesRate;
-      if (period.slow !== null && !lastStage) this.#slowGuest(endNs, period.slow);
     }
     return ns;
   }
 
-  #slowGuest(nowNs: number, slow: { readonly dirtyBytes: number; readonly thresholdBytes: number }): void {
-    const { autoConverge: config, dirtyLimit } = this.config;
-    if (config === null) {
-      if (dirtyLimit !== null && !this.#limited) this.#limitGuest(nowNs, dirtyLimit);
-      return;
-    }
-    const percent = nextThrottlePercent(config, this.throttlePercent, slow.dirtyBytes, slow.thresholdBytes);
-    if (percent === this.throttlePercent) return;
-    this.throttlePercent = percent;
-    this.throttleMaxPercent = Math.max(this.throttleMaxPercent, percent);
-    this.#parts.guest.setThrottle(nowNs, percent);
-    this.#parts.emit({
-      timeNs: nowNs,
-      durationNs: 0,
-      kind: 'throttle',
-      text: `vCPUs throttled to ${percent} %`,
-      detail: { percent, dirtyBytes: slow.dirtyBytes, thresholdBytes: Math.round(slow.thresholdBytes) },
-    });
-  }
-
-  #limitGuest(nowNs: number, { quota, periodNs }: DirtyLimitConfig): void {
-    this.#limited = true;
-    this.#parts.guest.setDirtyLimit(nowNs, quota, periodNs);
-    const text = `vCPUs limited to ${Math.floor(quota / 1048576)} MiB/s of dirt each`;
-    this.#parts.emit({ timeNs: nowNs, durationNs: 0, kind: 'throttle', text, detail: { quota } });
-  }
-
-  #releaseGuest(nowNs: number): void {
-    this.throttlePercent = 0;
-    this.#parts.guest.setThrottle(nowNs, 0);
-    if (this.#limited) this.#parts.guest.setDirtyLimit(nowNs, 0, this.config.dirtyLimit!.periodNs);
-    this.#limited = false;
-  }
-
-  /** A sync per loop step (a device too large for the threshold) would drown everything: at most one event per 10 ms then. */
-  #syncEvent(nowNs: number, ns: number, newly: number, reported: number, lastStage: boolean): void {
-    const round = this.ram.syncs;
-    const quiet = round > 200 && !lastStage && nowNs - this.#quietEventNs < 10_000_000;
-    if (!quiet) {
-      this.#quietEventNs = nowNs;
-      if (round > 1) {
-        this.#parts.emit({
-          timeNs: this.#roundStartNs,
-          durationNs: nowNs - this.#roundStartNs,
-          kind: 'round',
-          text: `round ${round - 1}`,
-          detail: { round: round - 1, transferred: this.counters.transferred },
-        });
-      }
-      this.#parts.emit({
-        timeNs: nowNs,
-        durationNs: ns,
-        kind: 'harvest',
-        text: `sync ${round}: ${newly} pages newly dirty`,
-        detail: { round, newly, reported, left: this.ram.left, thresholdBytes: Math.round(this.window.thresholdBytes) },
-      });
-    }
-    this.#roundStartNs = nowNs + ns;
-  }
-
   // --- the blackout -------------------------------------------------------------------------------------------------
 
-  #beginBlackout(nowNs: number): number {
+  #beginBlackout(nowNs: number, toPostcopy: boolean): number {
     this.#phase('precopy', this.startNs + this.setupNs, nowNs);
     this.stopNs = nowNs;
     this.#parts.moment(nowNs, 'switchover');
-    this.blackout = new Blackout(this, nowNs, this.#deviceBytes);
+    this.blackout = new Blackout(this, nowNs, this.#deviceBytes, toPostcopy);
     if (this.config.pauseBeforeSwitchoverNs !== null) this.status = nextStatus(this.status, 'pre-switchover');
     this.#step = (at) => this.#runBlackout(at);
     return this.#runBlackout(nowNs);
@@ -416,7 +368,7 @@ export class MigrationThread implements Actor, BlackoutHost {
 
   #runBlackout(nowNs: number): number {
     const blackout = this.blackout!;
-    if (blackout.done) return this.#complete(nowNs);
+    if (blackout.done) return blackout.toPostcopy ? this.#enterPostcopy(nowNs) : this.#complete(nowNs);
     if (this.status === 'pre-switchover' && blackout.part === 'final sync') {
       this.status = nextStatus(this.status, 'device');
     }
@@ -443,31 +395,72 @@ export class MigrationThread implements Actor, BlackoutHost {
     return this.#sync(nowNs, true);
   }
 
+  get encodeLast(): ((page: number) => number) | null {
+    return this.xbzrle === null ? null : (page) => this.xbzrle!.encode(page, this.ram.syncs, true);
+  }
+
+  // --- post-copy ----------------------------------------------------------------------------------------------------
+
+  /** The guest runs there; what it misses comes as it asks, the rest in the background. */
+  #enterPostcopy(nowNs: number): number {
+    const { costs, postcopy } = this.config;
+    this.status = nextStatus(this.status, 'postcopy-active');
+    this.downtimeEndNs = nowNs;
+    this.#phase('switchover', this.stopNs, nowNs);
+    for (const tracker of this.#trackers) tracker.stop(nowNs);
+    this.convergence.release(nowNs);
+    this.window.setMaxBandwidth(postcopy!.bandwidth);
+    this.postcopy = new Postcopy({
+      ram: this.ram,
+      counters: this.counters,
+      pageCosts: this.#running,
+      faultNs: postcopy!.preempt ? costs.postcopy_fault_preempt : costs.postcopy_fault,
+      hostPagePages: this.#parts.ram.hostPagePages,
+      linkUpNs: () => this.#interruptions.linkUpNs,
+    });
+    const resumeNs = nowNs + Math.round(costs.resume);
+    this.#parts.guest.resumeThere(resumeNs, this.postcopy);
+    this.#resumeEvent(resumeNs);
+    this.#step = (at) => this.#decide(at);
+    return this.#decide(nowNs);
+  }
+
+  #completePostcopy(nowNs: number): number {
+    this.status = nextStatus(this.status, 'completed');
+    this.end = 'completed';
+    this.endNs = nowNs;
+    this.#phase('post-copy', this.downtimeEndNs, nowNs);
+    this.#parts.guest.stop(Math.max(nowNs, this.resumeNs));
+    this.#end(nowNs);
+    return Infinity;
+  }
+
   #complete(nowNs: number): number {
     this.status = nextStatus(this.status, 'completed');
     this.end = 'completed';
     this.endNs = nowNs;
+    this.downtimeEndNs = nowNs;
     this.#phase('switchover', this.stopNs, nowNs);
     for (const device of this.devices) device.finish(nowNs);
     for (const tracker of this.#trackers) tracker.stop(nowNs);
-    this.#releaseGuest(nowNs);
+    this.convergence.release(nowNs);
     const loadNs = this.config.returnPath ? 0 : this.blackout!.loadNs;
     this.#step = (at) => this.#resumed(at);
     return nowNs + loadNs + Math.round(this.config.costs.resume);
   }
 
   #resumed(nowNs: number): number {
-    this.resumeNs = nowNs;
-    this.#parts.emit({
-      timeNs: nowNs,
-      durationNs: 0,
-      kind: 'resume',
-      text: 'guest runs at the destination',
-      detail: { blackoutNs: nowNs - this.stopNs },
-    });
-    this.#parts.moment(nowNs, 'resume');
+    this.#resumeEvent(nowNs);
     this.#end(nowNs);
     return Infinity;
+  }
+
+  #resumeEvent(nowNs: number): void {
+    this.resumeNs = nowNs;
+    const text = this.config.mappedRamRate === null ? 'guest runs at the destination' : 'guest is in the file';
+    const detail = { blackoutNs: nowNs - this.stopNs };
+    this.#parts.emit({ timeNs: nowNs, durationNs: 0, kind: 'resume', text, detail });
+    this.#parts.moment(nowNs, 'resume');
   }
 
   #end(nowNs: number): void {
@@ -479,18 +472,19 @@ export class MigrationThread implements Actor, BlackoutHost {
 
   /** The source goes on: devices back to RUNNING, tracking off, throttle off, vCPUs on. */
   #giveUp(nowNs: number, end: 'cancelled' | 'timed out' | 'failed', error: string): number {
+    const there = this.postcopy !== null;
     if (end === 'failed') {
       this.status = nextStatus(this.status, 'failed');
     } else {
       this.status = nextStatus(nextStatus(this.status, 'cancelling'), 'cancelled');
     }
     this.end = end;
-    this.error = error;
+    this.error = there ? `${error}; the guest is lost: part of its memory was here, it ran there` : error;
     if (this.stopNs < 0) this.#parts.stopped();
     this.endNs = nowNs;
     for (const device of this.devices.slice(0, this.#devicesSetUp)) device.abort(nowNs);
     for (const tracker of this.#trackers.slice(0, this.#trackersStarted)) tracker.stop(nowNs);
-    this.#releaseGuest(nowNs);
+    this.convergence.release(nowNs);
     const phaseStartNs = this.stopNs >= 0 ? this.stopNs : this.startNs + this.setupNs;
     this.#phase(this.stopNs >= 0 ? 'switchover' : 'precopy', phaseStartNs, nowNs);
     this.#parts.emit({
@@ -500,7 +494,9 @@ export class MigrationThread implements Actor, BlackoutHost {
       text: error === '' ? end : `${end}: ${error}`,
       detail: {},
     });
-    if (this.stopNs >= 0) {
+    if (there) {
+      this.#parts.guest.stop(Math.max(nowNs, this.resumeNs));
+    } else if (this.stopNs >= 0) {
       this.#parts.guest.resume(nowNs);
       this.resumeNs = nowNs;
       this.#parts.emit({ timeNs: nowNs, durationNs: 0, kind: 'resume', text: 'guest runs at the source', detail: {} });

@@ -61,6 +61,7 @@ export class RateWindow {
   pagesUntilExceeded(transferred: number, pageBytes: number): number {
     if (this.limitBytes === 0) return Infinity;
     const room = this.limitBytes - (transferred - this.#startBytes);
+    if (room >= 0 && pageBytes === 0) return Infinity;
     return room < 0 ? 0 : Math.floor(room / pageBytes) + 1;
   }
 

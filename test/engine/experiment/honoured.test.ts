@@ -117,6 +117,19 @@ const experiments: readonly object[] = [
     migration: { start: '100ms', timeout: '2s', dirty_limit: true },
     ...common,
   },
+  ...[{ xbzrle: true }, { postcopy: { after: '0ms' } }, { mapped_ram: true }].map((capability) => ({
+    name: 'a capability',
+    guest: {
+      memory: '64MiB',
+      workloads: [
+        { name: 'w', pattern: 'uniform', region, rate },
+        { name: 'p', pattern: 'phases', phases: [{ for: '100ms', pattern: 'uniform', region, rate }] },
+      ],
+      vcpus: 2,
+    },
+    migration: { start: '100ms', timeout: '2s', ...capability },
+    ...common,
+  })),
   {
     name: 'a memory map that changes',
     guest: {

@@ -7,7 +7,8 @@ import type { DirtyTracker, EngineEvent, HarvestReport, MigratableDevice } from 
 import { Scheduler, type ActorId } from '../../../engine/core/scheduler.ts';
 import { MIGRATION_DEFAULTS, type MigrationConfig } from '../../../engine/migration/config.ts';
 import { Oracle } from '../../../engine/migration/oracle.ts';
-import { MigrationThread, type GuestControl } from '../../../engine/migration/thread.ts';
+import type { GuestControl } from '../../../engine/migration/parts.ts';
+import { MigrationThread } from '../../../engine/migration/thread.ts';
 
 export const MS = 1e6;
 
@@ -109,6 +110,7 @@ export class MigrationBench {
       resume: () => (this.running = true),
       stall: () => undefined,
       setDirtyLimit: () => undefined,
+      resumeThere: () => undefined,
 
       setThrottle: (_nowNs, percent) => this.throttles.push(percent),
       asleepNs: () => 0,
@@ -132,6 +134,7 @@ export class MigrationBench {
         devices,
         guest,
         blockedBy: '',
+        xbzrle: null,
         emit: (event) => this.events.push(event) - 1,
         begin: () => {
           this.oracle.begin();

@@ -92,7 +92,7 @@ describe('auto-converge', () => {
     });
     const reached: number[] = [];
     bench.every(10 * MS, (nowNs) => {
-      if (bench.thread.throttlePercent === 99 && reached.length === 0) reached.push(nowNs);
+      if (bench.thread.convergence.throttlePercent === 99 && reached.length === 0) reached.push(nowNs);
     });
     bench.finish();
     expect(bench.throttles.slice(0, 9)).toEqual([20, 30, 40, 50, 60, 70, 80, 90, 99]);
@@ -107,7 +107,7 @@ describe('auto-converge', () => {
     });
     bench.runUntil(1500 * MS);
     expect(bench.thread.ram.syncs).toBe(1);
-    expect(bench.thread.dirtyPagesRate).toBe(0);
+    expect(bench.thread.convergence.dirtyPagesRate).toBe(0);
   });
 
   it('syncs after 5 s when rounds are long, only with auto-converge and only once there were two syncs', () => {
