@@ -60,6 +60,8 @@ export function touchBatch(
   const indexMask = (1 << indexBits) - 1;
   const pageShift = format.granuleShift - 12;
   const pageMask = (1 << pageShift) - 1;
+  /** Leaves up to here have all their pages below 2^31, so that addresses stay 32-bit integers. */
+  const paMax = 0x3fffffff >>> pageShift;
   const unitShift = format.granuleShift - format.addressUnitShift;
   const { addressHi, replicaLo, presentLo, readLo, readHi, writableLo, writableXorLo, writableHi } = format;
   const { dirtyLo, dirtyXorLo, dirtyHiShift, dirtyHiAlways, hardwareSetLo, hardwareClearLo, noTranslateLo } = format;
@@ -106,10 +108,10 @@ export function touchBatch(
       while (w < ways && (keyLo[base + w] !== key || tag[base + w] !== want || owner[base + w] !== id)) w++;
       if (w === ways) continue;
       way = base + w;
-      if ((flags[way]! & sufficient) === sufficient) {
+      if ((flags[way]! & sufficient) === sufficient && size < 30 && cachedPa[way]! <= paMax) {
         if (hand[set] === w) hand[set] = w + 1 === ways ? 0 : w + 1;
         hits++;
-        physical = cachedPa[way]! + (size < 31 ? granule & ((1 << size) - 1) : granule);
+        physical = (cachedPa[way]! + (granule & ((1 << size) - 1))) | 0;
       }
       break;
     }
@@ -199,7 +201,7 @@ export function touchBatch(
       }
     }
     if (!write) continue;
-    const ramPage = physical * (pageMask + 1) + ((page | 0) & pageMask) - HOST_BASE_PAGE;
+    const ramPage = ((physical << pageShift) | ((page | 0) & pageMask)) - HOST_BASE_PAGE;
     if (ramPage < 0 || ramPage >= pagesKnown) continue;
     pagesWritten[writes++] = ramPage;
   }
