@@ -98,6 +98,7 @@ export class Type1Groups {
 
   detachEmulated(group: EmulatedGroup): void {
     const { container } = this;
+    if (!container.emulated.includes(group)) return;
     container.emulated = container.emulated.filter((other) => other !== group);
     if (container.emulated.length === 0 && container.domains.length === 0) container.removeAll();
   }
