@@ -163,19 +163,23 @@ export class HwDomain {
   }
 
   /**
-   * One access of a device to one granule, by the table alone. Answers false where it faults. Models with an IOTLB do
-   * the same through it.
+   * An access of a device from `granule` on, by the table alone. Answers how many granules the entry behind it translates
+   * from there; 0 where the access faults. Models with an IOTLB do the same through it.
    */
-  accessGranule(granule: number, write: boolean): boolean {
+  accessFrom(granule: number, write: boolean): number {
     const { table } = this;
     const entry = table.inRange(granule, 1) ? findEntry(table, granule) : -1;
-    if (entry < 0) return false;
+    if (entry < 0) return 0;
+    const span = POWER_OF_TWO[table.foundLevel * table.format.indexBits]!;
     const lo = table.arena.words[2 * entry]!;
     const hi = table.arena.words[2 * entry + 1]!;
-    if (!write) return isReadable(table.format, lo, hi);
-    if (!isWritable(table.format, lo, hi)) return false;
-    if (this.recording && !isDirty(table.format, lo, hi)) setDirty(table, entry);
-    return true;
+    if (write) {
+      if (!isWritable(table.format, lo, hi)) return 0;
+      if (this.recording && !isDirty(table.format, lo, hi)) setDirty(table, entry);
+    } else if (!isReadable(table.format, lo, hi)) {
+      return 0;
+    }
+    return span - (granule - Math.floor(granule / span) * span);
   }
 }
 

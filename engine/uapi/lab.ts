@@ -19,9 +19,9 @@ import type { ByteRange, DeviceSpec, MachineSpec } from './script.ts';
 /** Most bytes of buffers a script may have. */
 const BUFFER_BYTES_MAX = 1 << 28;
 /** Most entries, pages and bytes a script may have the model go through one by one. */
-const WORK_MAX = 0x1000_0000;
+const WORK_MAX = 0x400_0000;
 /** What making a leaf counts for: it takes memory as well as time. */
-const LEAF_WORK = 8;
+const LEAF_WORK = 4;
 
 /** A mediated device on type1: it remembers its pins, to drop them when told of an unmap. */
 export class MediatedDevice implements EmulatedGroup {

@@ -102,13 +102,20 @@ function transfer(lab: Lab, device: LabDevice, domain: HwDomain, write: boolean,
   const first = domain.granule(pageOf(iova), offsetOf(iova));
   const end = domain.granule(pageOf(last), offsetOf(last));
   const { logger } = device.vfio;
-  for (let granule = first; granule <= end; granule++) {
+  for (let granule = first; granule <= end;) {
     lab.spend(1, 'args.length');
-    if (!domain.accessGranule(granule, write)) {
+    const reach = Math.min(domain.accessFrom(granule, write), end - granule + 1);
+    if (reach === 0) {
       const reached = BigInt(granule) * BigInt(domain.granuleSize);
       return reached > iova ? reached - iova : 0n;
     }
-    if (write) logger?.record(Math.floor(granule / domain.granulesPerPage));
+    if (write && logger?.active === true) {
+      const firstPage = Math.floor(granule / domain.granulesPerPage);
+      const lastPage = Math.floor((granule + reach - 1) / domain.granulesPerPage);
+      lab.spend(lastPage - firstPage, 'args.length');
+      for (let page = firstPage; page <= lastPage; page++) logger.record(page);
+    }
+    granule += reach;
   }
   return last - iova + 1n;
 }
