@@ -165,9 +165,11 @@ export class OperationTraffic implements Traffic {
           timer = false;
         }
       }
+      // A driver whose vCPUs have stopped holds up nobody.
+      if (driverNs > guestNs) driverNs = Infinity;
       if (lateNs <= deviceNs && lateNs <= opNs && lateNs <= driverNs) this.#writeLate(this.#late.take());
-      else if (opNs <= deviceNs && (opNs < driverNs || driverNs > guestNs)) this.#operate(opNs);
-      else if (driverNs <= guestNs) {
+      else if (opNs <= deviceNs && opNs < driverNs) this.#operate(opNs);
+      else if (driverNs < Infinity) {
         if (timer) this.#dma.runTimer(driverNs);
         else this.#complete(driverNs);
       } else return;

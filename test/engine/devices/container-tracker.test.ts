@@ -66,6 +66,34 @@ describe('tracking of one VFIO container', () => {
     ).toBe(true);
   });
 
+  it('a write between clear and flush, through an entry that holds Dirty, shows no more: its page is sent after the flush', () => {
+    const ring = { ...aSmallRing, region: { firstPage: 1100, pages: 32 } };
+    const bench = new Bench([aDevice('nic', ring)], { costs: { pte_walk: 100 } });
+    bench.startLogging();
+    bench.runUntil(1 * MS);
+    const { counters } = bench.rack.devices[0]!.traffic;
+    const { pagesWritten } = counters;
+    bench.sync();
+    expect(bench.reported.count).toBe(32);
+    expect(counters.pagesWritten - pagesWritten).toBeGreaterThan(100);
+    bench.reported.reset();
+    bench.sync();
+    expect(bench.reported.count).toBe(0);
+  });
+
+  it('a device that was stopped and runs again does not make up what it missed', () => {
+    const bench = new Bench([aDevice('nic', { burstBytes: 4096, bytesPerSecond: 4096 * 1e5 })]);
+    bench.runUntil(1 * MS);
+    const { vfio, traffic } = bench.rack.devices[0]!;
+    vfio!.quiesce(1 * MS);
+    bench.runUntil(20 * MS);
+    const { operations } = traffic.counters;
+    vfio!.abort(20 * MS);
+    bench.runUntil(21 * MS);
+    expect(traffic.counters.operations - operations).toBeGreaterThan(50);
+    expect(traffic.counters.operations - operations).toBeLessThan(150);
+  });
+
   it('the device log reports what the device wrote, whatever the page tables say', () => {
     const bench = new Bench([aDevice('rdma', {}, { dmaLogging: LOG })]);
     expect(bench.rack.containers[0]!.container.tracker).toBe('device');

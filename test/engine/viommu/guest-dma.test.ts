@@ -111,6 +111,27 @@ describe('a strict driver behind a vIOMMU', () => {
     expect(operations('nested', 4)).toBeGreaterThanOrEqual(operations('nested', 1));
   });
 
+  it('requests of two CPUs are served one after another', () => {
+    const bench = new Bench([aDevice('nic', { ...PACKETS, bytesPerSecond: 0 })], {
+      viommu: aViommu({ cpus: 2 }),
+      costs: {
+        viommu_exit: 10 * US,
+        guest_dma_map: 0,
+        guest_dma_unmap: 0,
+        iommu_map: 0,
+        iommu_unmap: 0,
+        iotlb_flush: 0,
+      },
+    });
+    bench.runUntil(1 * MS);
+    const guest = bench.rack.devices[0]!.traffic.guest!;
+    const iovas = [guest.map(1 * MS, 0, 0, 1), guest.map(1 * MS, 1, 1, 1)];
+    expect([...guest.cpuFreeNs]).toEqual([1 * MS + 10 * US, 1 * MS + 20 * US]);
+    guest.unmap(2 * MS, 0, iovas[0]!);
+    guest.unmap(2 * MS, 1, iovas[1]!);
+    expect([...guest.cpuFreeNs]).toEqual([2 * MS + 10 * US, 2 * MS + 20 * US]);
+  });
+
   it('vCPUs that have stopped unmap nothing; the device uses up its buffers', () => {
     const bench = new Bench([aDevice('nic', PACKETS)], { viommu: aViommu() });
     bench.runUntil(1 * MS);
@@ -163,6 +184,20 @@ describe('a lazy driver', () => {
     expect(bench.lost).toEqual([]);
   });
 
+  it('explicit: an unmap waits in the queue until the next map kicks it', () => {
+    const bench = new Bench([aDevice('nic', { ...PACKETS, bytesPerSecond: 0 })], {
+      viommu: aViommu({ mode: 'explicit', driver: 'lazy' }),
+    });
+    bench.runUntil(1 * MS);
+    const guest = bench.rack.devices[0]!.traffic.guest!;
+    const { counters } = bench.rack.containers[0]!.container;
+    const iova = guest.map(1 * MS, 0, 5, 1);
+    guest.unmap(1 * MS, 0, iova);
+    expect([counters.unmaps, guest.mappings.translate(iova)]).toEqual([0, 5]);
+    guest.map(1 * MS, 0, 6, 1);
+    expect([counters.unmaps, guest.mappings.translate(iova)]).toEqual([1, -1]);
+  });
+
   it('flushes once in 10 ms, not once a packet', () => {
     const bench = new Bench([aDevice('nic', PACKETS)], { viommu: aViommu({ mode: 'nested', driver: 'lazy' }) });
     bench.runUntil(100 * MS);
@@ -193,6 +228,10 @@ describe('pooled buffers', () => {
     bench.runUntil(2 * MS);
     expect(bench.rack.devices[0]!.traffic.counters.faults).toBeGreaterThan(100);
     bench.rack.mapRange(2 * MS, 'nic0', 1024, 128);
+    const { counters } = bench.rack.devices[0]!.traffic;
+    const { faults } = counters;
+    bench.runUntil(3 * MS);
+    expect(counters.faults).toBe(faults);
     bench.stopAndSync();
     expect(bench.lost).toEqual([]);
   });
@@ -305,6 +344,22 @@ describe('unmap policies against a device that writes late', () => {
 
   it('unmap only drops every page that was written', () => {
     expect(lossesOf('unmap-only', false, 1)).toEqual([NOT_READ]);
+  });
+
+  it('late writes that a stop overtook do not come after the resume', () => {
+    const traffic = { ...PACKETS, lateShare: 1, lateWindowNs: 50 * MS };
+    const bench = new Bench([aDevice('nic', traffic)], { viommu: aViommu() });
+    bench.runUntil(1 * MS);
+    const { vfio, traffic: dma } = bench.rack.devices[0]!;
+    bench.rack.guestStopped(1 * MS);
+    vfio!.quiesce(1 * MS);
+    bench.runUntil(60 * MS);
+    const { counters } = dma;
+    const before = counters.faults + counters.lateWritesLanded;
+    expect(counters.lateWrites).toBeGreaterThan(40);
+    vfio!.abort(60 * MS);
+    bench.runUntil(60.4 * MS);
+    expect(counters.faults + counters.lateWritesLanded).toBe(before);
   });
 
   it('held Dirty is dropped by every policy that leaves no entry to take it', () => {

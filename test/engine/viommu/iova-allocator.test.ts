@@ -59,6 +59,29 @@ describe('IOVA allocator', () => {
     expect(allocator.alloc(0, 2 ** 19)).toBe(2 ** 19);
   });
 
+  it('a large range that was freed is the first to be found again, since it lies highest', () => {
+    const allocator = anAllocator();
+    const first = allocator.alloc(0, 64);
+    allocator.alloc(0, 64);
+    allocator.free(0, first, 64);
+    expect(allocator.alloc(0, 64)).toBe(first);
+  });
+
+  it('a freed range comes back as late as possible where that is asked for', () => {
+    const allocator = new IovaAllocator(new IovaSpace(48), 1, false);
+    const first = allocator.alloc(0, 1);
+    allocator.free(0, first, 1);
+    expect(allocator.alloc(0, 1)).toBe(first - 1);
+  });
+
+  it('single free pages between used ones hold no range of two', () => {
+    const allocator = anAllocator({ bits: 32 });
+    for (let i = 0; i < LOW_WINDOW_PAGES - 1; i++) allocator.alloc(0, 1);
+    for (let iova = 1; iova < LOW_WINDOW_PAGES; iova += 2) allocator.free(0, iova, 1);
+    expect(allocator.alloc(0, 2)).toBe(-1);
+    expect(allocator.alloc(0, 1) % 2).toBe(1);
+  });
+
   it('never hands out overlapping ranges, whatever the sizes, CPUs and order of frees', () => {
     const steps = fc.array(
       fc.record({
