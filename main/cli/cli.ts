@@ -1,10 +1,10 @@
 // From words on the command line to an exit code: finds the command, reads its words, and turns every failure into a
 // message on standard error and a code (0 done, 1 failed, 2 the input is wrong, 130 interrupted).
-import { readFileSync } from 'node:fs';
 import { COMMANDS } from './commands/index.ts';
 import { nearest, readWords, UsageError, type Command } from './command.ts';
 import { EXIT, type ExitCode, type Terminal } from './terminal.ts';
 import { pad, printable, wrap } from './text.ts';
+import { version } from '../setup/version.ts';
 import { StoreError } from '../store/errors.ts';
 
 export async function main(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
@@ -51,11 +51,6 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
     }
     throw error;
   }
-}
-
-export function version(): string {
-  const file = new URL('../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
 async function generalHelp(): Promise<string> {

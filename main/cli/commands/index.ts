@@ -9,6 +9,7 @@ export const COMMANDS: Readonly<Record<string, Load>> = {
   show: () => import('./show.ts'),
   import: () => import('./import.ts'),
   qemu: () => import('./qemu.ts'),
+  serve: () => import('./serve.ts'),
   schema: () => import('./schema.ts'),
   uapi: () => import('./uapi.ts'),
   validate: () => import('./validate.ts'),
