@@ -77,8 +77,9 @@ describe('windows of one host', () => {
         'runs',
         {},
         {
-          item: () => {
-            ++heard === 2 ? resolve() : undefined;
+          item() {
+            heard++;
+            if (heard === 2) resolve();
           },
         },
       );
