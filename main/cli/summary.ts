@@ -38,9 +38,10 @@ export function verdict({ row, summary }: StoredRun): string[] {
     failed: `Failed${after}.`,
     unknown: `The record ends${after}, before the migration does.`,
   }[outcome];
-  const lost = outcome === 'completed' || (pages.lost ?? 0) > 0 ? ` ${lostSentence(pages.lost)}` : '';
   const reason = summary.reason === '' ? [] : [sentence(printable(summary.reason))];
-  return [first + lost, ...reason];
+  // A loss outweighs everything else: it comes first.
+  if ((pages.lost ?? 0) > 0) return [`${lostSentence(pages.lost)} ${first}`, ...reason];
+  return [outcome === 'completed' ? `${first} ${lostSentence(pages.lost)}` : first, ...reason];
 }
 
 /** `what was left fitted` → `What was left fitted.` */

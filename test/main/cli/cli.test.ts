@@ -100,13 +100,13 @@ describe('list and show', () => {
     }
   });
 
-  it('show the verdict first, what it rests on, and the dirty rate over time', async () => {
+  it('show the verdict first, a loss before all else, what it rests on, and the dirty rate over time', async () => {
     const { stdout } = await brownout(['show', '1', '--db', aStoreFile(['a name'])]);
     expect(stdout.split('\n').slice(0, 3)).toEqual([
       'a name',
       '',
       expect.stringContaining(
-        'Completed after 5s and 4 rounds: the guest was down for 212ms. 3 pages of the',
+        '3 pages of the guest (12KiB) were LOST. Completed after 5s and 4 rounds: the',
       ) as unknown,
     ]);
     expect(stdout).toMatch(/downtime +212ms +final sync 12ms \+ remaining pages 200ms/);
