@@ -76,7 +76,7 @@ export class RackBuilder {
     const { tracking, defects, iommu, costs, drop, ramPages } = this.options;
     const choice = chooseTracker(configs, tracking);
     const kinds = [true, false].filter((kind) => choice.tracked.includes(kind));
-    const domains = kinds.map((tracked): ContainerDomain => ({ domain: this.#domain(tracked), tracked }));
+    const domains = kinds.map((tracked): ContainerDomain => ({ domain: this.#domain(tracked, behindViommu), tracked }));
     const container = new VmmContainer({
       name,
       domains,
@@ -121,9 +121,17 @@ export class RackBuilder {
     return { name, container, tracker, devices, grain, behindViommu, why: choice.why };
   }
 
-  #domain(tracked: boolean): Domain {
-    const { format, pageSizes } = this.options.iommu;
-    return new Domain({ id: this.#domains++, table: new PageTable(format, { pageSizes, tracked }), iotlb: this.iotlb });
+  #domain(tracked: boolean, behindViommu: boolean): Domain {
+    const { iommu, ramPages, viommu } = this.options;
+    const { format, pageSizes } = iommu;
+    const largest = pageSizes.reduce((max, bytes) => Math.max(max, bytes), 0);
+    // Guest RAM by granules takes a table for every so many of them: said at once, the arena need not grow step by step.
+    const flat = !behindViommu || viommu?.mode === 'nested' || viommu?.driver === 'passthrough';
+    const fine = flat && largest < 2 * 1024 * 1024;
+    const leafTables = Math.ceil(ramPages / (1 << (format.granuleShift - 12 + format.indexBits)));
+    const tablesHint = fine ? leafTables + Math.ceil(leafTables / 256) + 64 : 64;
+    const table = new PageTable(format, { pageSizes, tracked, tablesHint });
+    return new Domain({ id: this.#domains++, table, iotlb: this.iotlb });
   }
 
   #device(config: DeviceConfig, domain: Domain): RackDevice {
