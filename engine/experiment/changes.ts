@@ -53,8 +53,16 @@ const inPages = ({ offset, size }: { readonly offset: number; readonly size: num
   size / PAGE_SIZE,
 ];
 
+/** What only a guest that runs here can do, or a VMM for it: its vCPUs, its drivers, its memory map. */
+const NEEDS_GUEST: readonly Change['do'][] = [
+  ...(['unmap', 'map', 'unmap-all', 'driver', 'region', 'plug-memory', 'unplug-memory'] as const),
+];
+
 function act(world: Scene, nowNs: number, change: Change): Result {
-  const { rack, thread } = world;
+  const { rack, thread, guest } = world;
+  if (guest.state !== 'running' && NEEDS_GUEST.includes(change.do)) {
+    return refuse('EBUSY', guest.state === 'moved' ? 'the guest has moved' : 'the guest is stopped');
+  }
   switch (change.do) {
     case 'unmap':
       return rack.unmapRange(nowNs, change.device, ...inPages(change));

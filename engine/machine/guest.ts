@@ -12,6 +12,7 @@ export interface GuestFollower {
 
 export class Guest {
   readonly groups: readonly VcpuGroup[];
+  state: 'running' | 'stopped' | 'moved' = 'running';
   #follower: GuestFollower | null = null;
   readonly #scheduler: Scheduler;
   readonly #ids: readonly ActorId[];
@@ -37,11 +38,13 @@ export class Guest {
   }
 
   stop(nowNs: number): void {
+    this.state = 'stopped';
     this.#follower?.guestStopped(nowNs);
     for (const group of this.groups) group.stop(nowNs);
   }
 
   resume(nowNs: number): void {
+    this.state = 'running';
     this.#follower?.guestResumed(nowNs);
     this.groups.forEach((group, i) => {
       group.resume(nowNs);
@@ -51,6 +54,7 @@ export class Guest {
 
   /** Runs on at the destination from `atNs` on; devices do not (post-copy is refused with them). */
   resumeThere(atNs: number, missing: MissingPages): void {
+    this.state = 'moved';
     this.groups.forEach((group, i) => {
       group.moveThere(atNs, missing);
       if (!group.isIdle) this.#scheduler.wake(this.#ids[i]!, atNs);
