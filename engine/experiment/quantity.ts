@@ -51,7 +51,7 @@ const BYTE_RATE: Kind = {
     const rate = parseRate(text);
     return 'bytesPerSecond' in rate ? rate.bytesPerSecond : rate.pagesPerSecond * PAGE_SIZE;
   },
-  show: (value) => (Number.isInteger(value) ? `${spellSize(value)}/s` : `${digits(value)}B/s`),
+  show: (value) => (Number.isInteger(value) ? `${spellSize(value)}/s` : (spellBits(value) ?? `${digits(value)}B/s`)),
 };
 const PAGE_RATE: Kind = {
   kind: 'page-rate',
@@ -61,7 +61,11 @@ const PAGE_RATE: Kind = {
     const rate = parseRate(text);
     return 'pagesPerSecond' in rate ? rate.pagesPerSecond : rate.bytesPerSecond / PAGE_SIZE;
   },
-  show: (value) => (value === Infinity ? 'full' : `${digits(value)} pages/s`),
+  show: (value) => {
+    if (value === Infinity) return 'full';
+    const bits = Number.isInteger(value) ? undefined : spellBits(value * PAGE_SIZE);
+    return bits ?? `${digits(value)} pages/s`;
+  },
 };
 const PAGES: Kind = { ...SIZE, kind: 'pages', noun: 'a number of pages or a size' };
 const SHARE: Kind = {
@@ -92,6 +96,12 @@ export function spellQuantity(kind: QuantityKind, value: number): string | numbe
 /** The base-unit value of a text that is known to be right, such as a default. */
 export function readQuantity(kind: QuantityKind, written: string | number): number {
   return typeof written === 'number' ? written : KINDS[kind]!.read(written);
+}
+
+/** Whole bits per second, which a fraction of a byte or of a page often is: exact where decimal digits are not. */
+function spellBits(bytesPerSecond: number): string | undefined {
+  const bits = bytesPerSecond * 8;
+  return Number.isSafeInteger(bits) ? `${bits}bit/s` : undefined;
 }
 
 /** Decimal digits without an exponent; the units' parser knows none. */

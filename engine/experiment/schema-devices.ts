@@ -323,4 +323,3 @@ const accelerator = z.strictObject({
 });
 
 export const deviceSchema = z.discriminatedUnion('type', [nic, nvme, rdma, gpu, accelerator]);
-export const DEVICE_TYPES = ['nic', 'nvme', 'rdma', 'gpu', 'accelerator'] as const;
