@@ -141,6 +141,10 @@ describe('examples', () => {
     const { summary } = run('11-no-memory-for-a-page-table.yaml', replacing('fail_at: 4500', 'fail_at: 100'));
     expect([summary.outcome, summary.pages.lost]).toEqual(['completed', 0]);
   });
+  it('a cache of differences that is too small helps nothing', () => {
+    const small = replacing('cache: 1GiB', 'cache: 64MiB', 'timeout: 60s', 'timeout: 30s');
+    expect(run('25-sending-differences.yaml', small).summary.outcome).toBe('timed-out');
+  });
   it('leaves reported whole lose nothing', () => {
     const whole = replacing('contiguous_last_page: true', 'contiguous_last_page: false');
     expect(run('12-the-last-page-of-a-repeated-leaf.yaml', whole).summary.pages.lost).toBe(0);
