@@ -49,10 +49,10 @@ export function filterSql(node: FilterNode, named: ColumnNamed): Sql {
     case 'known':
       return holds(columnOf(named, node.column), (value) => ({ sql: `${value} IS NOT NULL`, params: [] }));
     case 'text': {
-      const pattern = `%${node.text.replace(/[\\%_]/gu, '\\$&')}%`;
-      const places = ['run.name', 'run.note', 'run.file_name'].map((place) => `${place} LIKE ? ESCAPE '\\'`);
-      places.push(`EXISTS (SELECT 1 FROM json_each(run.tags) AS tag WHERE tag.value LIKE ? ESCAPE '\\')`);
-      return { sql: `(${places.join(' OR ')})`, params: [pattern, pattern, pattern, pattern] };
+      // Not LIKE: it ends at a NUL, and these are not patterns.
+      const places = ['run.name', 'run.note', 'run.file_name'].map((place) => `instr(lower(${place}), lower(?)) > 0`);
+      places.push('EXISTS (SELECT 1 FROM json_each(run.tags) AS tag WHERE instr(lower(tag.value), lower(?)) > 0)');
+      return { sql: `(${places.join(' OR ')})`, params: [node.text, node.text, node.text, node.text] };
     }
   }
 }

@@ -59,7 +59,12 @@ describe('brownout', () => {
     [['list', '--sort', 'downtim'], '--sort downtim: did you mean downtime?'],
     [['list', '--limit', '-1'], '--limit is -1, expected a whole number from 0 to 1000000000'],
     [['list', '--limit', 'many'], '--limit is many, expected a whole number from 0 to 1000000000'],
-    [['list', 'x'], 'x is one too many: brownout list'],
+    [['list', 'lsot > 0'], "the filter: there is no column 'lsot'\n    lsot > 0\n    ^^^^\n    Did you mean lost?"],
+    [
+      ['list', 'downtime', '<'],
+      'the filter: expected a value of downtime\n    downtime <\n              ^\n    For example: 300ms',
+    ],
+    [['list', '--sort', 'guest.memry'], '--sort guest.memry: did you mean guest.memory?'],
     [['show'], 'something is missing: brownout show ID'],
     [['show', '1', '2'], '2 is one too many: brownout show ID'],
     [['show', 'first'], 'first is not the number of a run; brownout list shows them'],
