@@ -8,7 +8,7 @@ import { printable } from '../text.ts';
 
 export const command: Command = {
   operands: '',
-  purpose: 'serve the app to a browser on this machine',
+  purpose: 'serve the lab to a browser on this machine (its window is still to come)',
   details:
     'Prints the address to open. Whoever knows the whole address can use the lab; nobody else can, and no other machine. Ctrl-C ends it: simulations under way are cancelled and kept.',
   options: {
