@@ -1,8 +1,8 @@
 // How long an experiment will take to simulate, and how much it will hold: a rough reckoning for the editor.
 //
 // Simulated time: the migration sends what is filled at the link's rate while the guest dirties at its own; where dirtying is
-// faster, it runs into its timeout. Wall-clock time: a cost for each page touch, page sent and sample; constants measured on
-// the first examples (two cores of 2026) and meant to be right within a factor of three.
+// faster, it runs into its timeout. Wall-clock time: a cost for each page touch, page sent and sample. The constants are
+// guesses at an order of magnitude, not measured.
 import { PAGE_SIZE } from '../../engine/core/units.ts';
 import type { Device, Experiment, Workload, WorkloadPhase } from '../../engine/experiment/schema.ts';
 import type { Estimate } from '../contract/experiments.ts';
