@@ -12,7 +12,7 @@ import type { Iotlb } from '../iommu/iotlb.ts';
 import type { BigLock } from '../viommu/big-lock.ts';
 import type { GuestDriverMode } from '../viommu/config.ts';
 import type { RamSection } from '../viommu/ram-map.ts';
-import type { UnmapEntry } from '../viommu/vmm-container.ts';
+import type { TrackerKind, UnmapEntry } from '../viommu/vmm-container.ts';
 import { SplitAhead } from './block-grain.ts';
 import { RackBuilder, shadowed } from './rack-build.ts';
 import type { RackContainer, RackDevice, RackOptions } from './rack-options.ts';
@@ -55,6 +55,7 @@ export class DeviceRack {
       durationNs += mapped.value;
     }
     for (const { traffic } of this.devices) scheduler.add(traffic, scheduler.nowNs);
+    for (const container of this.containers) this.#sayTracker(scheduler.nowNs, container);
     const { split, aheadNs } = this.#options.iommu.grain;
     for (const { name, container, tracker, grain } of split === 'ahead' ? this.containers : []) {
       const tracked = container.domains.flatMap((d) => (d.tracked ? [d.domain] : []));
@@ -217,6 +218,19 @@ export class DeviceRack {
     return undefined;
   }
 
+  /** Which tracker a container got, and where a driver is not what was asked for. */
+  #sayTracker(nowNs: number, { name, container, devices, why }: RackContainer): void {
+    const { emit, viommu } = this.#options;
+    const { guest } = devices[0]!.traffic;
+    const forced =
+      guest !== null && guest.driver !== viommu?.driver
+        ? '; caching mode disallows batching: the driver is strict'
+        : '';
+    const detail = { tracker: container.tracker, devices: devices.length };
+    const text = `container ${name}: tracked by ${TRACKED_BY[container.tracker]} (${why})${forced}`;
+    emit({ timeNs: nowNs, durationNs: 0, kind: 'note', text, source: name, detail });
+  }
+
   get #entry(): UnmapEntry {
     return this.#options.defects.regionDelWithoutEntry ? 'none' : 'translated';
   }
@@ -229,6 +243,14 @@ export class DeviceRack {
     return this.devices.find((device) => device.name === name);
   }
 }
+
+const TRACKED_BY: Readonly<Record<TrackerKind, string>> = {
+  device: 'the devices’ own DMA logs',
+  iommu: 'the IOMMU’s Dirty bits',
+  everything: 'nobody: every mapped page counts as dirty',
+  pinned: 'pins: every pinned page counts as dirty',
+  none: 'nobody',
+};
 
 /** Whether it holds flat sections now: all but those that hold a guest's own mappings. */
 function isFlat({ devices }: RackContainer): boolean {
