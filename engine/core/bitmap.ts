@@ -1,10 +1,12 @@
 // A set of page numbers below `pages` (at most 2^31), one bit each: KVM logs, IOMMU harvests, the migration bitmap, the oracle.
 //
 // Layout. Pages are split into chunks of CHUNK_PAGES (65,536: 256 MiB of guest, 8 KiB of bits), allocated when first
-// written and kept for the life of the bitmap. A chunk is one Int32Array:
+// written. A chunk is one Int32Array:
 //   chunk[0 … 2047]     the bits; page p is bit (p & 31) of word (p & 0xffff) >>> 5
 //   chunk[2048 … 2111]  the summary: bit (w & 31) of word 2048 + (w >>> 5) says whether chunk[w] is not 0
 // `counts[c]` is the number of set bits of chunk c, `count` their sum.
+// A chunk that is set as a whole is FULL, one array shared by all bitmaps, until a page of it is cleared; one that a range clears
+// to the last bit goes back to a pool. So a terabyte that is all ones, or was, costs nothing.
 //
 // Hot loops of other rows may write words directly. They keep three things right: the summary (exact in both
 // directions), counts[c], and count. `setBitInChunk` does the first; the caller adds what it returned to the other two
@@ -12,6 +14,8 @@
 //   const c = page >>> CHUNK_SHIFT;
 //   const chunk = bitmap.chunks[c] ?? bitmap.chunkFor(c);
 //   newly += setBitInChunk(chunk, page & CHUNK_MASK);   … later: bitmap.noteSet(c, newly)
+// They only set bits: setting one in FULL changes nothing, clearing one there would change every bitmap. They hold a chunk no
+// longer than nobody clears anything.
 //
 // Cost: nothing for chunks never touched; an empty chunk costs one look at counts; inside a chunk the summary
 // leads to the words that are not 0, and a word of all ones is a run of 32, so iteration costs O(dirty).
@@ -55,12 +59,17 @@ export {
 } from './bitmapwords.ts';
 
 const PAGES_MAX = 0x8000_0000;
+/** Every page of the chunk. Never written but with what it holds. */
+const FULL = new Int32Array(CHUNK_WORDS + SUMMARY_WORDS).fill(-1);
+/** Chunks of zeros that nobody uses. */
+const pool: Int32Array[] = [];
+const POOL_MAX = 256;
 /** Of 32 words, so many must be other than 0 that merging all of them costs less than going from one to the next. */
 const DENSE_WORDS = 4;
 
 export class DirtyBitmap {
   readonly pages: number;
-  /** Chunk c holds pages c << 16 …; undefined until first written. Chunks stay for the life of the bitmap. */
+  /** Chunk c holds pages c << 16 …; undefined: none of them is set. */
   readonly chunks: (Int32Array | undefined)[];
   /** Set bits of each chunk. */
   readonly counts: Int32Array;
@@ -82,14 +91,31 @@ export class DirtyBitmap {
   /** Bytes of bits allocated. */
   get bytesAllocated(): number {
     let chunks = 0;
-    for (const chunk of this.chunks) if (chunk !== undefined) chunks++;
+    for (const chunk of this.chunks) if (chunk !== undefined && chunk !== FULL) chunks++;
     return chunks * (CHUNK_WORDS + SUMMARY_WORDS) * 4;
   }
 
-  /** The chunk, allocated if need be; for writers of words. */
+  /** The chunk, allocated if need be; for writers that set bits. */
   chunkFor(c: number): Int32Array {
     invariant(c >= 0 && c < this.chunks.length, 'a chunk lies within the bitmap');
-    return (this.chunks[c] ??= new Int32Array(CHUNK_WORDS + SUMMARY_WORDS));
+    return (this.chunks[c] ??= pool.pop() ?? new Int32Array(CHUNK_WORDS + SUMMARY_WORDS));
+  }
+
+  /** The chunk as this bitmap's own, so that bits can be cleared in it. */
+  #own(c: number): Int32Array {
+    const chunk = this.chunks[c]!;
+    if (chunk !== FULL) return chunk;
+    const own = pool.pop() ?? new Int32Array(CHUNK_WORDS + SUMMARY_WORDS);
+    own.fill(-1);
+    this.chunks[c] = own;
+    return own;
+  }
+
+  /** Gives up a chunk, which holds zeros or is FULL. */
+  #release(c: number): void {
+    const chunk = this.chunks[c];
+    if (chunk !== undefined && chunk !== FULL && pool.length < POOL_MAX) pool.push(chunk);
+    this.chunks[c] = undefined;
   }
 
   /** What a writer of words owes: `newly` bits of chunk c were set (negative: cleared) since it last said so. */
@@ -117,8 +143,8 @@ export class DirtyBitmap {
   clear(page: number): boolean {
     this.#checkPage(page);
     const c = page >>> CHUNK_SHIFT;
-    const chunk = this.chunks[c];
-    if (chunk === undefined || clearWordInChunk(chunk, (page & CHUNK_MASK) >>> 5, 1 << page) === 0) return false;
+    if (this.chunks[c] === undefined) return false;
+    if (clearWordInChunk(this.#own(c), (page & CHUNK_MASK) >>> 5, 1 << page) === 0) return false;
     this.noteSet(c, -1);
     return true;
   }
@@ -133,12 +159,12 @@ export class DirtyBitmap {
       const chunkFirst = c * CHUNK_PAGES;
       const from = at - chunkFirst;
       const to = Math.min(end - chunkFirst, CHUNK_PAGES);
-      const chunk = this.chunks[c] ?? this.chunkFor(c);
       if (to - from === CHUNK_PAGES) {
-        chunk.fill(-1);
+        if (this.counts[c] === 0) this.#release(c);
+        this.chunks[c] = FULL;
         this.noteSet(c, CHUNK_PAGES - this.counts[c]!);
       } else {
-        this.noteSet(c, setRangeInChunk(chunk, from, to));
+        this.noteSet(c, setRangeInChunk(this.chunks[c] ?? this.chunkFor(c), from, to));
       }
       at = chunkFirst + to;
     }
@@ -155,14 +181,14 @@ export class DirtyBitmap {
       const chunkFirst = c * CHUNK_PAGES;
       const from = at - chunkFirst;
       const to = Math.min(end - chunkFirst, CHUNK_PAGES);
-      const chunk = this.chunks[c];
-      if (chunk !== undefined && this.counts[c] !== 0) {
+      if (this.chunks[c] !== undefined && this.counts[c] !== 0) {
         if (to - from === CHUNK_PAGES) {
-          chunk.fill(0);
+          if (this.chunks[c] !== FULL) this.chunks[c].fill(0);
           this.noteSet(c, -this.counts[c]!);
         } else {
-          this.noteSet(c, -clearRangeInChunk(chunk, from, to));
+          this.noteSet(c, -clearRangeInChunk(this.#own(c), from, to));
         }
+        if (this.counts[c] === 0) this.#release(c);
       }
       at = chunkFirst + to;
     }
@@ -257,7 +283,8 @@ export class DirtyBitmap {
   /** Clears everything; chunks stay allocated. */
   reset(): void {
     for (let c = 0; c < this.chunks.length; c++) {
-      if (this.counts[c] !== 0) this.chunks[c]!.fill(0);
+      if (this.chunks[c] === FULL) this.chunks[c] = undefined;
+      else if (this.counts[c] !== 0) this.chunks[c]!.fill(0);
     }
     this.counts.fill(0);
     this.#count = 0;
@@ -332,13 +359,14 @@ export class DirtyBitmap {
       if (whole && count === CHUNK_PAGES) {
         if (open === NO_RUN) open = chunkFirst;
         if (take) {
-          chunk.fill(0);
+          if (chunk !== FULL) chunk.fill(0);
           this.noteSet(c, -CHUNK_PAGES);
+          this.#release(c);
         }
         continue;
       }
       const found = take ? (whole ? count : countInChunk(chunk, fromBit, toBit)) : 0;
-      open = visitRunsInChunk(chunk, fromBit, toBit, chunkFirst, open, visit, take);
+      open = visitRunsInChunk(take ? this.#own(c) : chunk, fromBit, toBit, chunkFirst, open, visit, take);
       if (found !== 0) this.noteSet(c, -found);
     }
     if (open !== NO_RUN) visit(open, to - open);

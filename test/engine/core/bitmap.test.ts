@@ -328,3 +328,40 @@ describe('a dirty bitmap does what an array of flags does', () => {
     );
   });
 });
+
+describe('chunks of all ones', () => {
+  it('are shared until a page of them is cleared, and clearing one changes no other bitmap', () => {
+    const a = new DirtyBitmap(4 * 65536);
+    const b = new DirtyBitmap(4 * 65536);
+    a.setRange(0, a.pages);
+    b.setRange(0, b.pages);
+    expect(a.bytesAllocated + b.bytesAllocated).toBe(0);
+    a.clear(65536 + 7);
+    expect(a.clearRange(2 * 65536 + 3, 10)).toBe(10);
+    a.takeRuns(() => undefined, 3 * 65536, 3 * 65536 + 5);
+    expect(a.count).toBe(4 * 65536 - 16);
+    expect(b.count).toBe(4 * 65536);
+    expect(b.nextClear(0)).toBe(-1);
+    expect(a.nextClear(0)).toBe(65536 + 7);
+  });
+
+  it('take writers of words that set what is set', () => {
+    const a = new DirtyBitmap(65536);
+    a.setRange(0, 65536);
+    expect(setBitInChunk(a.chunkFor(0), 5)).toBe(0);
+    expect(a.set(9)).toBe(false);
+    expect(new DirtyBitmap(65536).setRange(0, 65536)).toBe(65536);
+  });
+
+  it('are given back when a range clears the last page of one', () => {
+    const a = new DirtyBitmap(65536);
+    a.setRange(0, 65536);
+    a.clearRange(0, 100);
+    expect(a.bytesAllocated).toBeGreaterThan(0);
+    a.clearRange(100, 65436);
+    expect(a.bytesAllocated).toBe(0);
+    a.set(3);
+    expect(a.count).toBe(1);
+    expect(a.nextSet(4)).toBe(-1);
+  });
+});
