@@ -96,7 +96,6 @@ export class Access implements IoasUser {
       area.offsetAt(part.startOffset) === 0 && (reachesEnd || area.offsetAt(area.lastOffset) === PAGE_SIZE - 1);
     if (area.preventAccess || !aligned) return 'EINVAL';
     if ((area.access & (write ? WRITE : READ)) === 0) return 'EPERM';
-    if (write && !area.pages.writable) return 'EPERM';
     const fault = area.pages.pinFault(first, last);
     if (fault !== undefined) return fault;
     return area.pages.pin(first, last) ? undefined : 'ENOMEM';
@@ -107,7 +106,6 @@ function copyFault(area: Area, part: Span, write: boolean): Errno | undefined {
   if (area.preventAccess) return 'EINVAL';
   if ((area.access & (write ? WRITE : READ)) === 0) return 'EPERM';
   const { pages } = area;
-  if (write && !pages.writable) return 'EPERM';
   const first = pages.firstPage + area.indexAt(part.startPage, part.startOffset);
   const count = pages.firstPage + area.indexAt(part.lastPage, part.lastOffset) - first + 1;
   for (let done = 0; done < count;) {

@@ -109,7 +109,7 @@ export function allocateNested(
   const offered = row.on === (onParent ? 'parent' : 'viommu') || iommu.driver.name === 'mock';
   if (!offered) return refuse('EOPNOTSUPP', 'the driver does not build a nested HWPT on this');
   const parent = onParent ? base : base.parent;
-  if (onParent && (base.automatic || !base.domain.nestParent || base.domain.iommu.driver !== iommu.driver)) {
+  if (onParent && (!base.domain.nestParent || base.domain.iommu.driver !== iommu.driver)) {
     return refuse('EINVAL', 'the HWPT cannot be a parent here');
   }
   if (!iommu.config.nesting || userData.type !== row.dataType) {

@@ -9,6 +9,7 @@
 // Invariants: mappings do not overlap; dmaAvail + mappings is constant; the account holds the sum of `charged`.
 import { done, ok, refuse } from '../core/errno.ts';
 import type { Errno, Outcome } from '../core/errno.ts';
+import { invariant } from '../core/invariant.ts';
 import { EVERYTHING, U64_MAX, offsetOf, pageOf, pageSpan, spanOf, startOf, toAddress } from '../iommufd/address.ts';
 import type { Span } from '../iommufd/address.ts';
 import type { HwDomain } from '../iommufd/hw-domain.ts';
@@ -290,10 +291,10 @@ export class Type1Container {
     }
   }
 
-  /** Removes a mapping with its pins of IOMMU pages and its charge. */
+  /** Removes a mapping with its pins of IOMMU pages and their charge. */
   remove(dma: VfioDma): void {
     if (dma.iommuMapped) this.unmapFromDomains(dma);
-    this.account.release('mm', dma.pins.size);
+    invariant(dma.pins.size === 0, 'devices have unpinned what goes');
     this.dmas.remove(dma);
     if (dma.vaddrInvalid) this.vaddrInvalidCount--;
     this.available++;

@@ -1,5 +1,12 @@
 // Objects of an iommufd, what refers to what, HWPTs, attachments, accesses, options: rule by rule.
 import { describe, expect, it } from 'vitest';
+import { Access } from '../../../engine/iommufd/access.ts';
+import { pageSpan } from '../../../engine/iommufd/address.ts';
+import { Area } from '../../../engine/iommufd/area.ts';
+import { READ, WRITE } from '../../../engine/iommufd/hw-domain.ts';
+import { Ioas } from '../../../engine/iommufd/ioas.ts';
+import { IoptPages } from '../../../engine/iommufd/iopt-pages.ts';
+import { MemoryRange, PinAccount } from '../../../engine/iommufd/memory.ts';
 import {
   ALLOC,
   ATTACH,
@@ -298,6 +305,89 @@ describe('attach, replace, detach', () => {
   });
 });
 
+describe('several domains of one IOAS', () => {
+  const two = [ALLOC, hwpt(2, 'a'), hwpt(2, 'b')];
+  const at = (id: string): StepWords => ['table.walk', { hwpt: id, iova: 0 }];
+
+  it('hold every area each; pins go with the last', () => {
+    const steps = [...two, map(0, 4096), at('$a'), destroy('$a'), PINS, at('$b'), destroy('$b'), PINS];
+    expect(
+      answers(MACHINE, steps)
+        .slice(4)
+        .map((r) => r.errno ?? r.out['locked_pages'] ?? 'ok'),
+    ).toEqual(['ok', 'ok', 1, 'ok', 'ok', 0]);
+  });
+
+  it('a map one of them refuses is in none', () => {
+    const steps = [ALLOC, hwpt(0, 'a'), hwpt(1, 'parent'), map(0, 4096, { flags: 5 }), at('$a'), at('$parent'), PINS];
+    expect(
+      answers(iommuOf('vtd-ss'), steps)
+        .slice(3)
+        .map((r) => r.errno ?? r.out['locked_pages']),
+    ).toEqual(['EINVAL', 'ENOENT', 'ENOENT', 0]);
+  });
+
+  it('a map that fails half way leaves nothing, neither in the table nor pinned', () => {
+    const machine = iommuOf('vtd-ss', { apertures: [[0, '0xffffffffffffffff']] });
+    const steps: StepWords[] = [
+      ALLOC,
+      ['IOMMU_OPTION', { option_id: 1, op: 0, object_id: '$ioas', val64: 0 }],
+      hwpt(0, 'a'),
+      ['IOMMU_IOAS_MAP', { ioas_id: '$ioas', flags: 7, user_va: BASE_VA, iova: 2 ** 48 - 4096, length: 8192 }],
+      ['table.walk', { hwpt: '$a', iova: 2 ** 48 - 4096 }],
+      PINS,
+    ];
+    const results = answers(machine, steps).slice(3);
+    expect(results[0]!.errno).toBeDefined();
+    expect(results.slice(1).map((r) => r.errno ?? r.out['locked_pages'])).toEqual(['ENOENT', 0]);
+  });
+
+  it('a copy of several areas that fails at the last leaves none of them', () => {
+    const steps: StepWords[] = [
+      ALLOC,
+      map(0, 8192),
+      map(8192, 12288),
+      ['IOMMU_IOAS_ALLOC', {}, 'other'],
+      hwpt(0, 'a', { pt_id: '$other' }),
+      [
+        'IOMMU_IOAS_COPY',
+        { src_ioas_id: '$ioas', dst_ioas_id: '$other', flags: 7, src_iova: 0, dst_iova: 0, length: 20480 },
+      ],
+      PINS,
+      at('$a'),
+      ['IOMMU_IOAS_UNMAP', { ioas_id: '$other', iova: 0, length: 20480 }],
+    ];
+    const results = answers({ ...MACHINE, memlock_limit: 4 * 4096 }, steps).slice(5);
+    expect(results.map((r) => r.errno ?? r.out['locked_pages'])).toEqual(['ENOMEM', 0, 'ENOENT', 'ENOENT']);
+  });
+});
+
+describe('an access whose driver keeps its pins', () => {
+  it('keeps the area: EDEADLK, and nothing new can be pinned there', () => {
+    const memory = new MemoryRange({ kind: 'user', firstPage: 0, firstFrame: 16, pages: 16 });
+    const pages = new IoptPages({
+      source: memory,
+      firstPage: 0,
+      pages: 4,
+      writable: true,
+      account: new PinAccount(),
+      mode: 'user',
+    });
+    const ioas = new Ioas();
+    ioas.insert([new Area(pageSpan(0, 4), pages, 0, 0, READ | WRITE)]);
+    const area = ioas.areas.first()!;
+    const stubborn = new Access(ioas, true);
+    Object.assign(stubborn, { dropPins: () => undefined });
+    ioas.addUser(stubborn);
+    stubborn.pin(pageSpan(1, 1), false);
+    expect(ioas.unmap(pageSpan(0, 4))).toEqual({ errno: 'EDEADLK', pages: 0, bytes: 0 });
+    expect(ioas.areas.first()).toBe(area);
+    expect(stubborn.pin(pageSpan(2, 1), false)).toMatchObject({ errno: 'EINVAL' });
+    expect(stubborn.rw(pageSpan(2, 1), false)).toMatchObject({ errno: 'EINVAL' });
+    expect(ioas.cutAfter(1, 0xfff)).toMatchObject({ errno: 'EBUSY' });
+  });
+});
+
 describe('accesses', () => {
   const pin = (iova: number, length: number, more: object = {}): StepWords => [
     'access.pin',
@@ -430,6 +520,33 @@ describe('files and processes', () => {
     expect(
       outcomes(FILE, [ALLOC, CHANGE, mapFile(0, 4096), CHANGE, map(8192, 4096), CHANGE, unmap(8192, 4096), CHANGE]),
     ).toEqual(['ok', 'ok', 'ok', 'ok', 'ok', 'EINVAL', 'ok', 'ok']);
+  });
+});
+
+describe('user memory', () => {
+  it('an array shorter than said ends where it cannot be read', () => {
+    const allow = (ranges: object[], num_iovas: number): StepWords => [
+      'IOMMU_IOAS_ALLOW_IOVAS',
+      { ioas_id: '$ioas', num_iovas, allowed_iovas: ranges },
+    ];
+    expect(
+      outcomes(MACHINE, [ALLOC, allow([{ start: 0, last: 9 }], 2), allow([{ start: 9, last: 0 }], 2)]).slice(1),
+    ).toEqual(['EFAULT', 'EINVAL']);
+  });
+
+  it('a page_size that is no power of two acts as its lowest bit, and bits past the range land in the buffer', () => {
+    const steps: StepWords[] = [
+      ALLOC,
+      HWPT,
+      ATTACH_HWPT,
+      map(0, 0x4000),
+      ['IOMMU_HWPT_SET_DIRTY_TRACKING', { hwpt_id: '$hwpt', flags: 1 }],
+      write(0x3000),
+      ['buffer.alloc', { length: 8 }, 'buf'],
+      ['IOMMU_HWPT_GET_DIRTY_BITMAP', { hwpt_id: '$hwpt', iova: 0, length: 0x4000, page_size: 0x3000, data: '$buf' }],
+      ['buffer.read', { buffer: '$buf', length: 1 }],
+    ];
+    expect(last(MACHINE, steps).out).toEqual({ hex: '08' });
   });
 });
 

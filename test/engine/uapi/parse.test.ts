@@ -265,6 +265,14 @@ describe('a script that turns out wrong while it runs', () => {
     expect(runProblem(steps)).toMatch(/^f\.json: a script: step 1: steps\[1\]\.args\.id: /);
   });
 
+  it('a failing step binds no name, though it answers something: the earlier one stands', () => {
+    const ranges = (num_iovas: number): StepWords => ['IOMMU_IOAS_IOVA_RANGES', { ioas_id: '$ioas', num_iovas }, 'r'];
+    const use: StepWords = ['IOMMU_DESTROY', { id: '$r' }];
+    const alloc: StepWords = ['IOMMU_IOAS_ALLOC', {}, 'ioas'];
+    expect(runProblem([alloc, ranges(0), use])).toContain('steps[2].args.id');
+    expect(runProblem([alloc, ranges(1), ranges(0), use])).toBeUndefined();
+  });
+
   it('a field that was not answered is no reference', () => {
     expect(
       runProblem([

@@ -78,6 +78,21 @@ describe('unmapping', () => {
   });
 });
 
+describe('marking vaddrs', () => {
+  it('one that is marked already refuses the call, and nothing is marked by it', () => {
+    const steps = [
+      map(0, PAGE),
+      map(4 * PAGE, PAGE),
+      unmap(4 * PAGE, PAGE, { flags: 4 }),
+      unmap(0, 5 * PAGE, { flags: 4 }),
+      map(0, PAGE, { flags: 4 }),
+      map(4 * PAGE, PAGE, { flags: 4 }),
+      MDEV,
+    ];
+    expect(outcomes(V2, steps).slice(2)).toEqual(['ok', 'EINVAL', 'EINVAL', 'ok', 'ok']);
+  });
+});
+
 describe('what a group brings', () => {
   it('its page sizes are the container’s', () => {
     const info = (machine: object, steps: StepWords[]): unknown =>
@@ -133,6 +148,9 @@ describe('what a group brings', () => {
     expect(locked([MDEV, map(0, 4 * PAGE), pin])).toBe(2);
     expect(locked([MDEV, map(0, 4 * PAGE), pin, ATTACHED])).toBe(4);
     expect(locked([MDEV, map(0, 4 * PAGE), pin, ATTACHED, DETACHED])).toBe(2);
+    const unpin: StepWords = ['mdev.unpin', { device: 'mdev0', iova: 0, npage: 2 }];
+    expect(locked([MDEV, map(0, 4 * PAGE), pin, ATTACHED, unpin])).toBe(4);
+    expect(locked([MDEV, map(0, 4 * PAGE), pin, unpin])).toBe(0);
   });
 
   it('what cannot be pinned refuses it, and nothing stays', () => {
@@ -286,6 +304,37 @@ describe('the compatibility layer', () => {
       ...pick(results[8]!.out, ['argsz', 'flags', 'cap_offset']),
     });
     expect(results[9]!.out['return']).toBe(0);
+  });
+
+  it('page sizes are those of all domains, or the alignment if they share none', () => {
+    const machine = {
+      iommus: [
+        { name: 'a', format: 'amd-v1', page_sizes: [4096] },
+        { name: 'b', format: 'mock', page_sizes: [2048] },
+      ],
+      devices: [
+        { name: 'dev0', iommu: 'a' },
+        { name: 'dev1', iommu: 'b' },
+      ],
+    };
+    const second: StepWords = ['device.attach', { device: 'dev1', to: '$ioas' }];
+    expect(last(machine, [ALLOC, SET, second, INFO()]).out['iova_pgsizes']).toBe(PAGE);
+    expect(last(machine, [ALLOC, SET, ATTACH, second, INFO()]).out['iova_pgsizes']).toBe(PAGE);
+  });
+
+  it('a v1 cut needs page alignment, and no pins in the area', () => {
+    const before: StepWords[] = [
+      ALLOC,
+      SET,
+      ['VFIO_SET_IOMMU', { type: 1 }],
+      ['access.create', { ioas: '$ioas' }, 'access'],
+      map(0, 4 * PAGE),
+    ];
+    const pin: StepWords = ['access.pin', { access: '$access', iova: 3 * PAGE, length: PAGE }];
+    expect(
+      sizes(MACHINE, [...before, unmap(PAGE, 100), unmap(PAGE, PAGE), unmap(2 * PAGE, 2 * PAGE)]).slice(5),
+    ).toEqual(['EINVAL', PAGE, 2 * PAGE]);
+    expect(sizes(MACHINE, [...before, pin, unmap(PAGE, PAGE)]).at(-1)).toBe('EINVAL');
   });
 
   it('unmap is not atomic: what lies below the bisected area is gone, and size tells how much', () => {
