@@ -281,12 +281,36 @@ describe('attach, replace, detach', () => {
       replace('dev0', '$other'),
       write(0x4000),
       RANGES,
+      destroy('$other'),
     ];
     expect(
       answers(machine, steps)
         .slice(5)
         .map((r) => r.errno ?? r.out['num_iovas'] ?? 'ok'),
-    ).toEqual(['EADDRINUSE', 'ok', 2]);
+    ).toEqual(['EADDRINUSE', 'ok', 2, 'ok']);
+  });
+
+  it('a replace by the HWPT in use changes nothing', () => {
+    const steps = [ALLOC, HWPT, ATTACH_HWPT, replace('dev0', '$hwpt'), detach('dev0'), destroy('$hwpt')];
+    expect(outcomes(MACHINE, steps).slice(3)).toEqual(['ok', 'ok', 'ok']);
+  });
+
+  it('SMMUs do not share a domain, nor a vIOMMU', () => {
+    const machine = {
+      iommus: ['a', 'b'].map((name) => ({ name, format: 'arm-lpae-s2', page_sizes: [4096] })),
+      devices: ['a', 'b'].map((iommu) => ({ name: `dev-${iommu}`, iommu })),
+    };
+    const steps: StepWords[] = [
+      ALLOC,
+      attach('dev-a', '$ioas', 'pt'),
+      attach('dev-b', '$pt'),
+      attach('dev-b', '$ioas'),
+      ['IOMMU_HWPT_ALLOC', { dev_id: '$dev-a', pt_id: '$ioas', flags: 1 }, 'parent'],
+      ['IOMMU_VIOMMU_ALLOC', { type: 1, dev_id: '$dev-a', hwpt_id: '$parent' }, 'viommu'],
+      ['IOMMU_HWPT_ALLOC', { dev_id: '$dev-b', pt_id: '$viommu', data_type: 2 }],
+      ['IOMMU_HWPT_ALLOC', { dev_id: '$dev-a', pt_id: '$viommu', data_type: 2 }],
+    ];
+    expect(outcomes(machine, steps).slice(1)).toEqual(['ok', 'EINVAL', 'ok', 'ok', 'ok', 'EINVAL', 'ok']);
   });
 
   it('gaps between apertures count as reserved for each device', () => {
