@@ -23,6 +23,8 @@ export class IommufdContext {
   mode: AccountMode = 'user';
   /** Where VFIO container ioctls go. */
   compatIoas: IoasObject | undefined;
+  /** `onInsert` of every IOAS made from now on. */
+  onInsert: ((areas: number) => void) | undefined;
 
   constructor(options: {
     readonly memory: PageSource;
@@ -44,7 +46,9 @@ export class IommufdContext {
 
   allocateIoas(): IoasObject {
     const id = this.objects.allocateId();
-    return this.objects.add<IoasObject>({ type: 'ioas', id, users: 0, ioas: new Ioas(), hwpts: [] });
+    const ioas = new Ioas();
+    ioas.onInsert = this.onInsert;
+    return this.objects.add<IoasObject>({ type: 'ioas', id, users: 0, ioas, hwpts: [] });
   }
 
   /** The object of an access that has been added to the IOAS. */

@@ -43,6 +43,8 @@ export class Ioas {
   readonly areas = new IntervalIndex<Area>();
   readonly domains: HwDomain[] = [];
   readonly users = new Set<IoasUser>();
+  /** Hears before so many areas are made; may throw to forbid it. For hosts that bound work. */
+  onInsert: ((areas: number) => void) | undefined;
   private readonly reserved = new ReservedIntervals();
   private allowed: readonly Span[] = [];
   private iovaAlignment = 1;
@@ -117,6 +119,7 @@ export class Ioas {
 
   /** Inserts areas at places that were checked, and fills all domains. Nothing stays on failure. */
   insert(areas: readonly Area[]): Outcome<undefined> {
+    this.onInsert?.(areas.length);
     for (const area of areas) {
       if ((area.access & WRITE) !== 0 && !area.pages.writable) return refuse('EPERM', 'the memory is pinned read-only');
       if (!isAlignedOffset(area.offset, this.iovaAlignment)) return refuse('EINVAL', 'the memory is not aligned');

@@ -37,14 +37,23 @@ function toJson(value: OutValue | Readonly<Record<string, bigint>>): JsonValue {
   return new Map(Object.entries(value).map(([key, item]) => [key, writeU64(item as bigint)]));
 }
 
+/** What a script may still ask for. */
+export interface Budget {
+  spend(pieces: number, path: string): void;
+}
+
 /** Bits shown as hexadecimal, at most. Longer bitmaps (an IOVA range of terabytes) show their runs only. */
 export const BITS_SHOWN_MAX = 1 << 27;
 
+/** Bits written out at the cost of one piece of work. */
+const BITS_PER_WORK = 32;
+
 /** A bitmap as runs, their number, and the bytes that hold the bits (LSB first). */
-export function bitmapFields(bitmap: BitmapResult): Record<string, OutValue> {
+export function bitmapFields(bitmap: BitmapResult, budget: Budget): Record<string, OutValue> {
   const dirty = bitmap.runs.map(([first, last]) => [first, last]);
   const count = bitmap.runs.reduce((sum, [first, last]) => sum + last - first + 1, 0);
   if (bitmap.bits > BITS_SHOWN_MAX) return { dirty, count };
+  budget.spend(bitmap.bits / BITS_PER_WORK, 'args');
   return { dirty, count, bits: bitsHex(bitmap) };
 }
 
@@ -71,15 +80,25 @@ function setBits(bytes: Uint8Array, first: number, last: number): void {
   bytes[lastByte]! |= tail;
 }
 
-const DIGITS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+const HEX_DIGITS = '0123456789abcdef';
+const PIECE = 4096;
+const ZEROES = '00'.repeat(PIECE);
 
 export function hex(bytes: Uint8Array): string {
-  // In pieces: one string per byte of a large bitmap would be as many objects.
+  // In pieces: a string per byte of a large bitmap would be as many objects. Most pieces of most bitmaps are clean.
+  const codes = new Uint16Array(2 * PIECE);
   const pieces: string[] = [];
-  for (let at = 0; at < bytes.length; at += 4096) {
-    let piece = '';
-    for (const byte of bytes.subarray(at, at + 4096)) piece += DIGITS[byte]!;
-    pieces.push(piece);
+  for (let at = 0; at < bytes.length; at += PIECE) {
+    const piece = bytes.subarray(at, at + PIECE);
+    if (piece.every((byte) => byte === 0)) {
+      pieces.push(ZEROES.slice(0, 2 * piece.length));
+      continue;
+    }
+    piece.forEach((byte, i) => {
+      codes[2 * i] = HEX_DIGITS.charCodeAt(byte >>> 4);
+      codes[2 * i + 1] = HEX_DIGITS.charCodeAt(byte & 0xf);
+    });
+    pieces.push(String.fromCharCode(...codes.subarray(0, 2 * piece.length)));
   }
   return pieces.join('');
 }

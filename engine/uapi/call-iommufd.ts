@@ -35,7 +35,7 @@ export function callIommufd(lab: Lab, call: IommufdIoctl, operands: Operands): A
   spendOnReading(lab, call, operands);
   const result = iommufdIoctl(lab.context, call, struct, user);
   if (!result.ok) return refused(result, result.out as Parameters<typeof refused>[1]);
-  const bitmap = result.bitmap === undefined ? {} : bitmapFields(result.bitmap);
+  const bitmap = result.bitmap === undefined ? {} : bitmapFields(result.bitmap, lab);
   return answered({ ...(result.out as Parameters<typeof answered>[0]), ...bitmap });
 }
 
@@ -81,9 +81,10 @@ function pointers(lab: Lab, call: IommufdIoctl, operands: Operands, values: Map<
 function spendOnReading(lab: Lab, call: IommufdIoctl, operands: Operands): void {
   if (call !== 'IOMMU_HWPT_GET_DIRTY_BITMAP' && call !== 'IOMMU_HWPT_SET_DIRTY_TRACKING') return;
   const domain = lab.domainById(operands.u32('hwpt_id'));
-  if (domain !== undefined) lab.spend(domain.table.arena.tables * TABLE_ENTRIES, 'args.hwpt_id');
+  if (domain !== undefined) lab.spend(domain.table.arena.tables * TABLE_WORK, 'args.hwpt_id');
   const buffer = operands.fields('data')?.get('buffer');
   if (buffer !== undefined) lab.spend(lab.buffers.get(buffer)?.length ?? 0, 'args.data');
 }
 
-const TABLE_ENTRIES = 512;
+/** Clean entries are passed over many at a time. */
+const TABLE_WORK = 64;

@@ -94,13 +94,14 @@ function unmapDma(lab: Lab, operands: Operands): Answer {
   const result = container.unmapDma(request, runs);
   if (!result.ok) return refused(result);
   const reports = (request.flags & vfio.UNMAP_FLAG_GET_DIRTY_BITMAP) !== 0;
-  return answered({ size: result.value, ...(reports ? bitmapFields(bitmapOf(runs, bits)) : {}) });
+  return answered({ size: result.value, ...(reports ? bitmapFields(bitmapOf(runs, bits), lab) : {}) });
 }
 
 function dirtyPages(lab: Lab, operands: Operands): Answer {
   if (lab.type1 === undefined) return refused(refuse('ENOTTY', 'no such ioctl here'));
   const { container } = lab.type1;
   if (!container.v2) return refused(refuse('EACCES', 'type1 v1 does not track'));
+  lab.spendOnPinnedRead();
   const argsz = operands.u32('argsz', vfio.DIRTY_PAGES_MIN_SIZE + vfio.GET_BITMAP_SIZE);
   const flags = operands.u32('flags');
   switch (argsz < vfio.DIRTY_PAGES_MIN_SIZE ? 0 : flags) {
@@ -119,7 +120,7 @@ function dirtyPages(lab: Lab, operands: Operands): Answer {
       const runs = new BitRuns(bits);
       const bitmap = bitmapOfStep(operands) ?? { pgsize: 0n, size: 0n };
       const result = container.getDirtyBitmap({ iova, size, bitmap }, runs);
-      return result.ok ? answered(bitmapFields(bitmapOf(runs, bits))) : refused(result);
+      return result.ok ? answered(bitmapFields(bitmapOf(runs, bits), lab)) : refused(result);
     }
     default:
       return refused(refuse('EINVAL', 'argsz too small, an unknown flag, or not exactly one'));
@@ -163,7 +164,7 @@ function deviceFeature(lab: Lab, operands: Operands): Answer {
   if (!result.ok) return refused(result, featureFields(result.answer ?? {}));
   const reports =
     feature === FEATURE_DMA_LOGGING_REPORT && operation === FEATURE_GET && (operation & FEATURE_PROBE) === 0;
-  return answered({ ...featureFields(result.value), ...(reports ? bitmapFields(bitmapOf(runs, bits)) : {}) });
+  return answered({ ...featureFields(result.value), ...(reports ? bitmapFields(bitmapOf(runs, bits), lab) : {}) });
 }
 
 const featureFields = (answer: FeatureAnswer): Record<string, OutValue | undefined> => ({

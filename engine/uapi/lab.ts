@@ -21,7 +21,12 @@ const BUFFER_BYTES_MAX = 1 << 28;
 /** Most entries, pages and bytes a script may have the model go through one by one. */
 const WORK_MAX = 0x400_0000;
 /** What making a leaf counts for: it takes memory as well as time. */
-const LEAF_WORK = 4;
+const LEAF_WORK = 2;
+const AREA_WORK = 64;
+/** Areas that a step may go through at the cost of one piece. */
+const AREAS_PER_STEP_WORK = 16;
+
+const PINS_PER_WORK = 4;
 
 /** A mediated device on type1: it remembers its pins, to drop them when told of an unmap. */
 export class MediatedDevice implements EmulatedGroup {
@@ -89,6 +94,9 @@ export class Lab {
   readonly devices = new Map<string, LabDevice>();
   private bufferBytes = 0;
   private work = 0;
+  /** Areas and pins of mediated devices made so far. */
+  private areas = 0;
+  private pins = 0;
 
   constructor(spec: MachineSpec, rules?: Type1Rules) {
     this.spec = spec;
@@ -109,6 +117,10 @@ export class Lab {
       }),
     }));
     this.context = new IommufdContext({ memory, files, account: this.account });
+    this.context.onInsert = (areas) => {
+      this.areas += areas;
+      this.spend(AREA_WORK * areas, 'args');
+    };
     this.type1 = spec.container === 'iommufd' ? undefined : newContainer(spec, memory, this.account, rules);
     this.addDevices();
   }
@@ -133,6 +145,22 @@ export class Lab {
     this.work += pieces;
     if (this.work > WORK_MAX)
       throw new ScriptError(path, `the script is too much work: more than ${WORK_MAX} page-table entries and pages`);
+  }
+
+  /** Before a mediated device pins. */
+  spendOnPins(pages: number): void {
+    this.pins += pages;
+    this.spend(pages, 'args.npage');
+  }
+
+  /** Before a type1 container's dirty bits are read: pinned pages are dirty again after it. */
+  spendOnPinnedRead(): void {
+    this.spend(this.pins / PINS_PER_WORK, 'call');
+  }
+
+  /** Before each step: many go through all areas. */
+  spendOnStep(): void {
+    this.spend(this.areas / AREAS_PER_STEP_WORK, 'call');
   }
 
   /** The domain that translates a device's DMA. */

@@ -18,7 +18,8 @@ const NAME = /^[A-Za-z_][A-Za-z0-9_-]{0,63}$/;
 
 const MEMORY_SIZE_MAX = 1n << 42n;
 const PHYSICAL_MAX = 1n << 48n;
-const DEVICES_MAX = 1000;
+/** Of each list: devices, files, ranges. */
+const ENTRIES_MAX = 1000;
 const PAGE_MASK = 0xfffn;
 
 /** Aperture of a domain where the script gives none. */
@@ -135,8 +136,7 @@ class MachineReader {
   private devices(machine: JsonObject, iommus: readonly IommuSpec[]): DeviceSpec[] {
     const value = machine.get('devices');
     const list = value === undefined ? [] : this.array(value, 'machine.devices');
-    if (list.length > DEVICES_MAX) this.problems.add('machine.devices', `at most ${DEVICES_MAX} devices`);
-    const devices = list.slice(0, DEVICES_MAX).map((item, i) => this.device(item, `machine.devices[${i}]`, iommus));
+    const devices = list.map((item, i) => this.device(item, `machine.devices[${i}]`, iommus));
     this.uniqueNames(
       devices.map((device) => device.name),
       'machine.devices',
@@ -236,9 +236,12 @@ class MachineReader {
   }
 
   private array(value: JsonValue, path: string): readonly JsonValue[] {
-    if (isArray(value)) return value;
-    this.problems.add(path, 'an array was expected');
-    return [];
+    if (!isArray(value)) {
+      this.problems.add(path, 'an array was expected');
+      return [];
+    }
+    if (value.length > ENTRIES_MAX) this.problems.add(path, `at most ${ENTRIES_MAX} entries were expected`);
+    return value.slice(0, ENTRIES_MAX);
   }
 
   private u64(object: JsonObject, key: string, path: string, missing: bigint, bits = 64): bigint {

@@ -45,6 +45,7 @@ export function runScript(
   for (let i = 0; i < script.steps.length; i++) {
     const { call, args, as, expect } = script.steps[i]!;
     try {
+      lab.spendOnStep();
       const answer = perform(lab, call, new Operands(args, bindings));
       const mismatch = expect && compare(expect, answer, bindings);
       if (as !== undefined && answer.errno === undefined) {

@@ -222,6 +222,7 @@ function pinMediated(lab: Lab, operands: Operands): Answer {
   const attached = container.emulated.includes(device.mediated!);
   if (wraps && attached && container.v2 && pages <= 512) return refused(refuse('EOVERFLOW', 'the range wraps'));
   const firstPage = pageOf(iova);
+  lab.spendOnPins(Math.max(0, Math.min(pages, 512)));
   const pinned = groups.pin(device.mediated!, firstPage, pages, write);
   if (pinned.ok) device.mediated!.pinned(firstPage, pages);
   return nothing(pinned);
@@ -241,6 +242,9 @@ function unpinMediated(lab: Lab, operands: Operands): Answer {
   return answered();
 }
 
+/** Dirty bits set at the cost of one piece of work. */
+const PAGES_PER_WORK = 8;
+
 function copyMediated(lab: Lab, operands: Operands): Answer {
   const device = lab.device(operands.text('device'));
   const length = operands.u64('length');
@@ -250,6 +254,7 @@ function copyMediated(lab: Lab, operands: Operands): Answer {
   const span = spanOf(operands.u64('iova'), length);
   if (lab.type1 !== undefined) {
     if (span === undefined) return refused(refuse('EINVAL', 'not mapped'));
+    lab.spend((span.lastPage - span.startPage) / PAGES_PER_WORK, 'args.length');
     return nothing(lab.type1.groups.rw(span, write));
   }
   if (span === undefined) return refused(refuse('EOVERFLOW', 'the range wraps'));
