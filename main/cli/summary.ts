@@ -2,6 +2,9 @@
 // wire, whether pages were lost, and the dirty rate of each source over time.
 import type { ExpectResult, Known, Loss, Summary } from '../../engine/experiment/result.ts';
 import { formatDuration, formatPercentage, formatSize, PAGE_SIZE } from '../../engine/core/units.ts';
+import { formatCount, formatPlural } from '../contract/format.ts';
+import { verdictOf, verdictText, type VerdictSentence } from '../contract/verdict.ts';
+import { limitsOf } from '../runs/limits.ts';
 import type { RunRow, StoredRun } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
 import { bars, columnPeaks, markLine, type Mark } from './chart.ts';
@@ -9,63 +12,23 @@ import { clip, pad, printable, wrap } from './text.ts';
 
 const WIDTH = 80;
 const LABEL = 11;
-const COUNT = new Intl.NumberFormat('en-US');
 
-export const formatCount = (value: number): string => COUNT.format(value);
-const plural = (n: number, one: string, many = `${one}s`): string => `${formatCount(n)} ${n === 1 ? one : many}`;
+/** The verdict as one harmless line: all of it, or the sentences about these things. */
+export function verdictLine(run: StoredRun, about?: readonly VerdictSentence['about'][]): string {
+  const { tone, sentences } = verdictOf(run, limitsOf(run.experiment));
+  const wanted = sentences.filter((sentence) => about?.includes(sentence.about) ?? true);
+  return printable(verdictText({ tone, sentences: wanted }));
+}
 
 /** The whole summary, line by line. */
 export function summaryLines(store: Store, id: number): string[] {
   const run = store.run(id);
   const lines = [clip(printable(run.row.name), WIDTH), ''];
-  for (const sentence of verdict(run)) lines.push(...wrap(sentence, WIDTH));
+  lines.push(...wrap(verdictLine(run), WIDTH));
   if (run.summary !== null) lines.push('', ...figures(run.summary), ...expectLines(run.expect));
   const chart = chartLines(store, run);
   if (chart.length > 0) lines.push('', ...chart);
   return lines;
-}
-
-/** One or two sentences that answer the question; never a figure without its meaning. */
-export function verdict({ row, summary }: StoredRun): string[] {
-  if (summary === null) return [unfinished(row)];
-  const { outcome, downtimeNs, totalNs, rounds, pages } = summary;
-  const after = `${totalNs === null ? '' : ` after ${formatDuration(totalNs)}`}${rounds === null ? '' : ` and ${plural(rounds, 'round')}`}`;
-  const down = downtimeNs === null ? '' : `: the guest was down for ${formatDuration(downtimeNs)}`;
-  const first = {
-    completed: `Completed${after}${down}.`,
-    'timed-out': `Timed out${after}: the migration did not come to its end.`,
-    cancelled: `Cancelled${after}: the guest never stopped for good.`,
-    failed: `Failed${after}.`,
-    unknown: `The record ends${after}, before the migration does.`,
-  }[outcome];
-  const reason = summary.reason === '' ? [] : [sentence(printable(summary.reason))];
-  // A loss outweighs everything else: it comes first.
-  if ((pages.lost ?? 0) > 0) return [`${lostSentence(pages.lost)} ${first}`, ...reason];
-  return [outcome === 'completed' ? `${first} ${lostSentence(pages.lost)}` : first, ...reason];
-}
-
-/** `what was left fitted` → `What was left fitted.` */
-function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?…]$/u.test(text) ? '' : '.'}`;
-}
-
-function unfinished(row: RunRow): string {
-  const kept = `${plural(row.sampleCount, 'sample')} and ${plural(row.eventCount, 'event')} were kept`;
-  switch (row.status) {
-    case 'running':
-      return 'Still running.';
-    case 'failed':
-      return `Broken off: ${printable(row.failure ?? 'nobody knows why')}; ${kept}.`;
-    case 'interrupted':
-    case 'finished':
-      return `Interrupted: the process that made it is gone; ${kept}.`;
-  }
-}
-
-function lostSentence(lost: Known): string {
-  if (lost === null) return 'Whether pages were lost was not checked.';
-  if (lost === 0) return 'No page was lost.';
-  return `${plural(lost, 'page')} of the guest (${formatSize(lost * PAGE_SIZE)}) ${lost === 1 ? 'was' : 'were'} LOST.`;
 }
 
 function figures(summary: Summary): string[] {
@@ -111,7 +74,7 @@ function figures(summary: Summary): string[] {
     ...(moved || (pages.lost ?? 0) > 0 ? labelled('lost', known(pages.lost, lostFigure), '') : []),
     ...summary.losses.slice(0, 5).flatMap(lossLines),
     ...(summary.losses.length > 5
-      ? [`${' '.repeat(LABEL)}… and ${plural(summary.losses.length - 5, 'more cause')}`]
+      ? [`${' '.repeat(LABEL)}… and ${formatPlural(summary.losses.length - 5, 'more cause')}`]
       : []),
   ];
   const cost = some([
@@ -124,7 +87,7 @@ function figures(summary: Summary): string[] {
 }
 
 function lostFigure(lost: number): string {
-  return lost === 0 ? 'no page' : `${plural(lost, 'page')}, ${formatSize(lost * PAGE_SIZE)}`;
+  return lost === 0 ? 'no page' : `${formatPlural(lost, 'page')}, ${formatSize(lost * PAGE_SIZE)}`;
 }
 
 function lossLines(loss: Loss): string[] {

@@ -1,7 +1,7 @@
 // A text file named on the command line: read whole, but never more than it may have, and only if it is UTF-8.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { UsageError } from './command.ts';
-import { formatCount } from './summary.ts';
+import { formatCount } from '../contract/format.ts';
 import { printable } from './text.ts';
 
 const PIECE = 1 << 20;

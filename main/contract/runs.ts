@@ -172,6 +172,8 @@ export const runDetailSchema = z.object({
   /** Null until it has finished. */
   summary: summarySchema.nullable(),
   expect: z.array(expectResultSchema),
+  /** What the experiment allowed, for the verdict (verdict.ts); null where that is not known. */
+  limits: z.object({ downtimeLimitNs: figure, postcopy: z.boolean().nullable() }),
   /** The job that makes it, while it is made by this host. */
   jobId: z.number().nullable(),
   baseline: z.boolean(),

@@ -1,6 +1,7 @@
 // Calls about kept runs.
 import { ServiceError } from '../contract/errors.ts';
 import { parseFilter } from '../contract/filter/parse.ts';
+import { limitsOf } from '../runs/limits.ts';
 import type { Condition } from '../store/table.ts';
 import { tableColumn, tableColumns, type TableColumn } from '../store/tableColumns.ts';
 import type { StoredRun } from '../store/rows.ts';
@@ -84,6 +85,7 @@ export function runHandlers({ store, jobs, changed }: Parts): Handlers<Methods> 
         // Of the engine's types; the contract's are the same but for `readonly`, which a test holds.
         summary: summary as ReturnType<Handlers['runs.get']>['summary'],
         expect: [...expect],
+        limits: { ...limitsOf(experiment) },
         jobId: jobs.jobOf(id),
         baseline: store.baseline() === id,
       };

@@ -7,7 +7,7 @@ import { makeRun } from '../../runs/makeRun.ts';
 import { Store } from '../../store/store.ts';
 import { nearest, UsageError, type Command } from '../command.ts';
 import { dbOption, storeFile } from '../storeOption.ts';
-import { verdict } from '../summary.ts';
+import { verdictLine } from '../summary.ts';
 import { EXIT } from '../terminal.ts';
 import { clip, printable, printableJson } from '../text.ts';
 
@@ -69,7 +69,7 @@ const fileNameOf = (path: string): string => path.split('/').at(-1) ?? path;
 
 /** Only how it ended: whether pages were lost is known of no import. */
 const line = (store: Store, id: number, run: ImportedRun): string =>
-  `run ${id}: ${printable(run.name, 40)}: ${(verdict(store.run(id))[0] ?? '').replace(/\. .*$/, '.')}`;
+  `run ${id}: ${printable(run.name, 40)}: ${verdictLine(store.run(id), ['end', 'blackout'])}`;
 
 /** What stands in the place of an experiment: where the run comes from, and what the file says of the set-up. */
 function settingsText(run: ImportedRun, file: string): string {

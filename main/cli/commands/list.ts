@@ -6,7 +6,7 @@ import type { RunRow } from '../../store/rows.ts';
 import type { Store } from '../../store/store.ts';
 import { nearest, UsageError, type Command } from '../command.ts';
 import { dbOption, existingStore } from '../storeOption.ts';
-import { formatCount } from '../summary.ts';
+import { formatCount } from '../../contract/format.ts';
 import { EXIT } from '../terminal.ts';
 import { pad, printable, printableJson, wrap } from '../text.ts';
 

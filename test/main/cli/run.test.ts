@@ -62,8 +62,8 @@ describe('brownout run', () => {
     const db = aDb();
     const { code, stdout, stderr } = await brownout(['run', aSmallExperiment('expect: {lost: 0}\n'), '--db', db]);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^A small guest\n\nCompleted after [\d.]+m?s and \d+ rounds: the guest was down for/);
-    expect(stdout).toContain('No page was');
+    expect(stdout).toMatch(/^A small guest\n\nConverged in \d+ rounds\. Blackout [\d.]+ ms of 300 allowed\. /);
+    expect(stdout).toMatch(/No page\s+lost\./);
     expect(stdout).toMatch(/^db +[ ▁▂▃▄▅▆▇█]+ +[\d.]+k? pages\/s$/m);
     expect(stdout).toMatch(/^nic0 +[ ▁▂▃▄▅▆▇█]+ +[\d.]+k? pages\/s$/m);
     for (const line of stdout.split('\n')) expect(stringWidth(line)).toBeLessThanOrEqual(80);
@@ -253,5 +253,5 @@ it('npm start runs the first example and shows the result', async () => {
   });
   expect(code).toBe(0);
   expect(stderr).toContain(`Running examples/${first}`);
-  expect(stdout).toMatch(/Completed after .* No page was\s+lost\./s);
+  expect(stdout).toMatch(/Converged in .* No page\s+lost\./s);
 });
