@@ -13,7 +13,7 @@
 import type { CostName } from '../../engine/core/costs.ts';
 import { COSTS } from '../../engine/core/costs.ts';
 import type { Measured, Repeat, RepeatDetail } from './measured.ts';
-import { median } from './statistics.ts';
+import { median } from '../../engine/experiment/stats/quantiles.ts';
 
 const PAGE_BYTES = 4096;
 const WINDOW_MS = 100;

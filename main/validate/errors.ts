@@ -6,7 +6,8 @@
 
 import type { Measured, MigrationOutcome, Repeat } from './measured.ts';
 import type { Prediction } from './predict.ts';
-import { median, quantile, relativeSpread } from './statistics.ts';
+import { median, quantile } from '../../engine/experiment/stats/quantiles.ts';
+import { relativeSpread } from './statistics.ts';
 
 /** The median over a measurement's repeats; outcome null where repeats disagree. */
 export interface Outcomes {

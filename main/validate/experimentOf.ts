@@ -4,7 +4,7 @@
 import { validateExperiment } from '../../engine/experiment/parse.ts';
 import type { Experiment, ExperimentInput } from '../../engine/experiment/schema.ts';
 import { invariant } from '../../engine/core/invariant.ts';
-import { median } from './statistics.ts';
+import { median } from '../../engine/experiment/stats/quantiles.ts';
 import type { Measured, MeasuredConfig } from './measured.ts';
 
 /** The guest's clock when `migrate` was given: it fills its memory, reports, and writes for this long. */

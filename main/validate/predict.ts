@@ -4,7 +4,7 @@ import type { Experiment } from '../../engine/experiment/schema.ts';
 import type { RunSink, Summary } from '../../engine/experiment/result.ts';
 import { experimentOf } from './experimentOf.ts';
 import type { Measured, MigrationOutcome } from './measured.ts';
-import { median } from './statistics.ts';
+import { median } from '../../engine/experiment/stats/quantiles.ts';
 
 /** Odd, so that the outcome has a majority. */
 export const SEEDS = [1, 2, 3, 4, 5] as const;

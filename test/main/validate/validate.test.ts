@@ -9,7 +9,8 @@ import { errorsOf, judge, type Case, type Verdict } from '../../../main/validate
 import { MeasuredFileError, readMeasured, readMeasuredFolder } from '../../../main/validate/measured.ts';
 import { predict, type Simulate } from '../../../main/validate/predict.ts';
 import { jsonReport } from '../../../main/validate/report.ts';
-import { median, quantile, relativeSpread } from '../../../main/validate/statistics.ts';
+import { median, quantile } from '../../../engine/experiment/stats/quantiles.ts';
+import { relativeSpread } from '../../../main/validate/statistics.ts';
 import { validate } from '../../../main/validate/validate.ts';
 
 const FOLDER = 'test/fixtures/measured';
