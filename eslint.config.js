@@ -1,4 +1,5 @@
 import js from '@eslint/js';
+import svelte from 'eslint-plugin-svelte';
 import ts from 'typescript-eslint';
 
 const banned = (name, message) => ({ name, message });
@@ -57,6 +58,20 @@ export default ts.config(
           message: 'Say the order: sort(compare).',
         },
       ],
+    },
+  },
+  // Types of components are svelte-check's matter; here, what Svelte itself warns of, and no HTML from data.
+  ...svelte.configs.recommended,
+  {
+    files: ['renderer/**/*.svelte', 'renderer/**/*.svelte.ts'],
+    languageOptions: { parserOptions: { parser: ts.parser } },
+    rules: {
+      'no-undef': 'off',
+      'no-unused-vars': 'off',
+      'svelte/no-at-html-tags': 'error',
+      'svelte/no-navigation-without-resolve': 'off',
+      // State is declared with $state; a local set is a local set.
+      'svelte/prefer-svelte-reactivity': 'off',
     },
   },
   {

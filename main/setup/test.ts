@@ -79,6 +79,8 @@ const checks: readonly Check[] = [
   toolCheck('types of the engine', 'typescript:tsc', ['-p', 'engine']),
   toolCheck('types of the contract', 'typescript:tsc', ['-p', 'main/contract']),
   toolCheck('types of everything', 'typescript:tsc', ['-p', '.']),
+  toolCheck('types of the window', 'svelte-check', ['--tsconfig', 'renderer/tsconfig.json', '--threshold', 'warning']),
+  toolCheck('types of the window’s tests', 'typescript:tsc', ['-p', 'test/renderer']),
   toolCheck('lint', 'eslint', ['.']),
   {
     name: 'dependency rule',
