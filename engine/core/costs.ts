@@ -150,7 +150,13 @@ export const COSTS = {
 
   // IOMMU and devices
   iotlb_flush: cost(2 * US, 'ns', [0, 1e9], 'IOTLB invalidation of a range or domain, with its wait', 'estimate'),
-  iotlb_miss: cost(100, 'ns', [0, 1e6], 'one page-table walk by the unit', 'estimate'),
+  iotlb_miss: cost(
+    100,
+    'ns',
+    [0, 1e6],
+    'one page-table walk by the unit; a device’s walks come one after another',
+    'estimate',
+  ),
   pte_walk: cost(
     4,
     'ns/entry',
@@ -171,6 +177,13 @@ export const COSTS = {
   guest_dma_unmap: cost(0.15 * US, 'ns', [0, 1e9], 'a guest driver unmaps a buffer, without exits', 'estimate'),
   viommu_exit: cost(2 * US, 'ns', [0, 1e9], 'one exit of a guest to the emulated IOMMU', 'estimate'),
   viommu_sync_mapping: cost(1 * US, 'ns/mapping', [0, 1e9], 'dirty query of one guest mapping', 'QEMU: one ioctl each'),
+  viommu_walk: cost(
+    0.25 * US,
+    'ns/mapping',
+    [0, 1e6],
+    'walk of a guest’s table by the emulated unit, where its IOTLB does not know the IOVA',
+    'estimate: four reads of guest memory that depend on each other',
+  ),
   split_entry: cost(
     0.5,
     'ns/entry',

@@ -19,6 +19,7 @@ import { ok, refuse } from '../core/errno.ts';
 import { invariant } from '../core/invariant.ts';
 import type { DirtyTracker, DropSink, HarvestReport } from '../core/ports.ts';
 import { DirtyRuns } from '../iommu/runs.ts';
+import type { GuestDma } from '../viommu/guest-dma.ts';
 import type { GuestMappings } from '../viommu/guest-mappings.ts';
 import type { InFlight } from '../viommu/in-flight.ts';
 import type { RamSection } from '../viommu/ram-map.ts';
@@ -47,12 +48,14 @@ export interface ContainerTrackerOptions {
   readonly logs: readonly DeviceLog[];
   /** Lets the container's devices perform what is due until then. */
   readonly advance: (untilNs: number) => void;
+  /** The same without their drivers, which wait for the big lock while a sync holds it. */
+  readonly advanceDma: (untilNs: number) => void;
   /** All DMA of the container's devices, for what is unmapped under them. */
   readonly devicesInFlight: InFlight;
   /** Pages that the devices' drivers pin: their buffers. */
   readonly pinned: readonly PageRange[];
-  /** Guest mappings where a vIOMMU is shadowed; null where the container holds flat sections now. */
-  readonly mappings: () => GuestMappings | null;
+  /** The guest's driver where a vIOMMU is shadowed; null where the container holds flat sections now. */
+  readonly guest: () => GuestDma | null;
   /** Told how long the big lock is held by a sync of guest mappings. */
   readonly holdBigLock: (fromNs: number, untilNs: number) => void;
 }
@@ -105,6 +108,10 @@ export class ContainerTracker implements DirtyTracker {
     return ok(durationNs);
   }
 
+  get #mappings(): GuestMappings | null {
+    return this.#options.guest()?.mappings ?? null;
+  }
+
   start(nowNs: number): Outcome<number> {
     this.#options.advance(nowNs);
     const container = this.#container;
@@ -144,9 +151,9 @@ export class ContainerTracker implements DirtyTracker {
     const skipped = tracker === 'iommu' && domains.some(({ tracked }) => !tracked);
     if (tracker !== 'none' && !skipped) return;
     const cause = skipped ? UNTRACKED_HWPT : NO_TRACKER;
-    const { drop, mappings } = this.#options;
+    const { drop } = this.#options;
     for (const { ramPage, pages } of this.#sections) drop.blinded(nowNs, this.name, cause, ramPage, pages);
-    mappings()?.forEach((_iova, ramPage, pages) => {
+    this.#mappings?.forEach((_iova, ramPage, pages) => {
       drop.blinded(nowNs, this.name, cause, ramPage, pages);
     });
   }
@@ -184,13 +191,16 @@ export class ContainerTracker implements DirtyTracker {
     else if (container.tracker === 'device') this.#harvestLogs(into, report);
     else if (container.tracker === 'everything') this.#everything(into, report);
     else if (container.tracker === 'pinned') this.#pinned(into, report);
+    const guest = this.#options.guest();
+    if (guest !== null && container.tracker !== 'pinned')
+      report.durationNs += guest.replay() * this.#options.costs.viommu_walk;
     report.durationNs = Math.round(report.durationNs);
-    if (this.#options.mappings() !== null) this.#options.holdBigLock(nowNs, nowNs + report.durationNs);
+    if (guest !== null) this.#options.holdBigLock(nowNs, nowNs + report.durationNs);
     return report;
   }
 
   #harvestDomains(nowNs: number, into: DirtyBitmap, lastStage: boolean, report: Report): void {
-    const mappings = this.#options.mappings();
+    const mappings = this.#mappings;
     const { domains, name } = this.#container;
     const sync = { ...this.#options, name, nowNs, into, lastStage, report, runs: this.#runs };
     for (const { domain, tracked } of domains) {
@@ -202,7 +212,7 @@ export class ContainerTracker implements DirtyTracker {
 
   #harvestLogs(into: DirtyBitmap, report: Report): void {
     const { costs, logs } = this.#options;
-    const mappings = this.#options.mappings();
+    const mappings = this.#mappings;
     for (const log of logs) {
       if (mappings === null) {
         for (const section of this.#sections) {
@@ -229,7 +239,7 @@ export class ContainerTracker implements DirtyTracker {
 
   #everything(into: DirtyBitmap, report: Report): void {
     const { costs } = this.#options;
-    const mappings = this.#options.mappings();
+    const mappings = this.#mappings;
     for (const section of this.#sections) {
       if (section.readonly) continue;
       into.setRange(section.ramPage, section.pages);
@@ -256,7 +266,7 @@ export class ContainerTracker implements DirtyTracker {
     const ranges: IovaRange[] = this.#sections
       .filter((section) => !section.readonly)
       .map((section) => ({ first: section.gpaPage, pages: section.pages }));
-    this.#options.mappings()?.forEach((iova, _ramPage, pages) => ranges.push({ first: iova, pages }));
+    this.#mappings?.forEach((iova, _ramPage, pages) => ranges.push({ first: iova, pages }));
     return ranges;
   }
 }

@@ -77,6 +77,11 @@ export class DeviceDma implements Traffic {
     this.#reads?.advanceTo(nowNs);
   }
 
+  advanceDma(nowNs: number): void {
+    this.#writes.advanceDma(nowNs);
+    this.#reads?.advanceDma(nowNs);
+  }
+
   setRate(nowNs: number, bytesPerSecond: number): void {
     this.#bytesPerSecond = bytesPerSecond;
     this.#writes.setRate(nowNs, bytesPerSecond);

@@ -38,6 +38,8 @@ export interface MappedTrafficOptions {
   readonly drop: DropSink;
   /** A DMA that faults is lost, or stalls the device until it goes through. */
   readonly faults: 'lost' | 'stall';
+  /** One page walk of the IOMMU. */
+  readonly walkNs: number;
   /** Begins then; what a predecessor counted goes on. */
   readonly startNs: number;
   readonly counters: TrafficCounters;
@@ -63,6 +65,8 @@ export class MappedTraffic implements Traffic {
   #stopped = false;
   /** An operation that stalled on a fault: its first region page, or -1. */
   #stalledAt = -1;
+  /** When the page walks of the last operation end. */
+  #walkedNs = 0;
 
   constructor(options: MappedTrafficOptions) {
     const { config } = options;
@@ -82,7 +86,7 @@ export class MappedTraffic implements Traffic {
   }
 
   get dueNs(): number {
-    return this.#clock.nextNs();
+    return Math.max(this.#clock.nextNs(), this.#walkedNs);
   }
 
   playUntil(untilNs: number): void {
@@ -91,12 +95,17 @@ export class MappedTraffic implements Traffic {
 
   run(nowNs: number): number {
     this.advanceTo(nowNs);
-    return Math.max(nowNs + TRAFFIC_QUANTUM_NS, Math.min(this.#clock.nextNs(), nowNs + 1000 * TRAFFIC_QUANTUM_NS));
+    return Math.max(nowNs + TRAFFIC_QUANTUM_NS, Math.min(this.dueNs, nowNs + 1000 * TRAFFIC_QUANTUM_NS));
   }
 
   setRate(nowNs: number, bytesPerSecond: number): void {
     this.advanceTo(nowNs);
     this.#clock.setRate(nowNs, bytesPerSecond);
+  }
+
+  /** Buffers that stay mapped need no driver. */
+  advanceDma(nowNs: number): void {
+    this.advanceTo(nowNs);
   }
 
   advanceTo(nowNs: number): void {
@@ -108,22 +117,39 @@ export class MappedTraffic implements Traffic {
     }
     this.#atNs = nowNs;
     if (this.#stopped) return;
-    this.#perform(this.#clock.due(Math.min(nowNs, endNs)));
+    if (this.#walksMayDelay) this.#performEach(Math.min(nowNs, endNs));
+    else this.#perform(this.#clock.due(Math.min(nowNs, endNs)));
     if (endNs <= nowNs) this.#stopped = true;
   }
 
-  #perform(due: number): void {
-    if (this.#options.faults === 'stall') {
-      for (let op = 0; op < due; op++) {
-        const at = this.#stalledAt >= 0 ? this.#stalledAt : this.#nextPlace();
-        const runs = this.#fill(0, at);
-        this.#stalledAt = this.#touch(runs) ? -1 : at;
-        this.#clock.take(1);
-        if (this.#stalledAt < 0) this.counters.operations++;
-        else this.counters.starved++;
-      }
-      return;
+  /** Whether an operation can be held up: by a fault, or since the walks of the one before it take longer than the interval. */
+  get #walksMayDelay(): boolean {
+    const longestNs = this.#pagesPerOp * this.#options.walkNs;
+    return (
+      this.#options.faults === 'stall' || longestNs > this.#clock.intervalNs || this.#walkedNs > this.#clock.nextNs()
+    );
+  }
+
+  /** One after another: each begins at its time, or when the walks of the last have ended. */
+  #performEach(untilNs: number): void {
+    for (;;) {
+      const dueNs = this.#clock.nextNs();
+      const startNs = Math.max(dueNs, this.#walkedNs);
+      if (!(startNs <= untilNs) || startNs === Infinity) return;
+      const missesBefore = this.counters.iotlbMisses;
+      const at = this.#stalledAt >= 0 ? this.#stalledAt : this.#nextPlace();
+      const through = this.#touch(this.#fill(0, at));
+      this.#clock.take(1);
+      if (startNs > dueNs) this.#clock.skipTo(startNs);
+      this.#walkedNs = Math.ceil(startNs + (this.counters.iotlbMisses - missesBefore) * this.#options.walkNs);
+      this.#stalledAt = through || this.#options.faults === 'lost' ? -1 : at;
+      if (this.#stalledAt < 0) this.counters.operations++;
+      else this.counters.starved++;
     }
+  }
+
+  /** As one batch: nothing holds up anything. */
+  #perform(due: number): void {
     let runs = 0;
     for (let op = 0; op < due; op++) {
       // A burst is at most a few runs; a batch is sent when the next burst might not fit.

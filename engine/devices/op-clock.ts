@@ -34,6 +34,11 @@ export class OpClock {
     return this.#done;
   }
 
+  /** Active time from one operation to the next; Infinity at rate 0. */
+  get intervalNs(): number {
+    return this.#nsPerOp;
+  }
+
   /** Operations that complete at or before `nowNs` and are not done. */
   due(nowNs: number): number {
     if (this.#nsPerOp === Infinity) return 0;

@@ -3,7 +3,8 @@
 // The driver keeps `queueDepth` buffers mapped and posted. Operation k uses buffer k mod depth: the device writes it, the
 // driver (CPU k mod cpus) unmaps it as soon as it has time, maps another place of the region and posts it again. A driver
 // that cannot keep up leaves no buffer: the operation does not happen (`starved`), so the rate falls to what it can serve.
-// An operation is translated at its time and completes `latencyNs` later, which is when the driver learns of it.
+// An operation is translated at its time and completes `latencyNs` later, which is when the driver learns of it; page walks
+// delay it, one after another for a device, so that a cold IOTLB leaves fewer buffers.
 // Events in order of time: operations, completions, flush-queue timer, late writes. Driver work stops with the vCPUs; the
 // device goes on until its buffers are used up or it is stopped.
 // Invariant: an operation uses a buffer that is mapped from before until after it; only a late write does not care.
@@ -41,6 +42,8 @@ export interface OperationTrafficOptions {
   readonly guestEndNs: () => number;
   readonly log: DeviceLog | null;
   readonly drop: DropSink;
+  /** One page walk of the IOMMU. */
+  readonly walkNs: number;
   /** Begins then; what a predecessor counted goes on. */
   readonly startNs: number;
   readonly counters: TrafficCounters;
@@ -68,6 +71,8 @@ export class OperationTraffic implements Traffic {
   /** Completions that wait for the driver, oldest first: slot and time, in a ring. */
   readonly #doneSlots: Int32Array;
   readonly #doneNs: Float64Array;
+  /** When the page walks of the last operation end. */
+  #walkedNs = 0;
   #doneHead = 0;
   #doneCount = 0;
   /** The slot that the next operation uses. */
@@ -122,6 +127,14 @@ export class OperationTraffic implements Traffic {
   }
 
   advanceTo(nowNs: number): void {
+    this.#advance(nowNs, Math.min(nowNs, this.#options.guestEndNs()));
+  }
+
+  advanceDma(nowNs: number): void {
+    this.#advance(nowNs, -1);
+  }
+
+  #advance(nowNs: number, guestNs: number): void {
     if (nowNs <= this.#atNs) return;
     if (!this.#started) this.#postAll(this.#atNs);
     const endNs = this.#options.dmaEndNs();
@@ -130,7 +143,6 @@ export class OperationTraffic implements Traffic {
       this.#stopped = false;
     }
     const deviceNs = this.#stopped ? -1 : Math.min(nowNs, endNs);
-    const guestNs = Math.min(nowNs, this.#options.guestEndNs());
     this.#play(deviceNs, guestNs);
     if (endNs <= nowNs) {
       this.#stopped = true;
@@ -207,11 +219,14 @@ export class OperationTraffic implements Traffic {
     }
     this.counters.operations++;
     this.#nextSlot = slot + 1 === this.#depth ? 0 : slot + 1;
+    const missesBefore = this.counters.iotlbMisses;
     this.#touch(nowNs, this.#iovas[slot]!, this.#ram[slot]!, this.#pagesPerOp);
+    const walksNs = (this.counters.iotlbMisses - missesBefore) * this.#options.walkNs;
+    this.#walkedNs = Math.max(nowNs, this.#walkedNs) + walksNs;
     this.#postedNs[slot] = Infinity;
     const tail = (this.#doneHead + this.#doneCount) % this.#depth;
     this.#doneSlots[tail] = slot;
-    this.#doneNs[tail] = nowNs + this.#config.latencyNs;
+    this.#doneNs[tail] = this.#walkedNs + this.#config.latencyNs;
     this.#doneCount++;
   }
 

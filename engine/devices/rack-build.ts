@@ -12,6 +12,7 @@ import { Iotlb } from '../iommu/iotlb.ts';
 import { PageTable } from '../iommu/pagetable.ts';
 import { BigLock } from '../viommu/big-lock.ts';
 import type { GuestDriverMode } from '../viommu/config.ts';
+import { EmulatedIotlb } from '../viommu/emulated-iotlb.ts';
 import { GuestDma } from '../viommu/guest-dma.ts';
 import { RamMap } from '../viommu/ram-map.ts';
 import type { ContainerDomain } from '../viommu/vmm-container.ts';
@@ -31,6 +32,7 @@ export class RackBuilder {
   readonly iotlb: Iotlb;
   readonly ramMap: RamMap;
   readonly bigLock = new BigLock();
+  readonly #emulatedIotlb: EmulatedIotlb;
   readonly #guestEndNs: () => number;
   #domains = 0;
 
@@ -38,6 +40,7 @@ export class RackBuilder {
     this.options = options;
     this.iotlb = new Iotlb(options.iommu.iotlb);
     this.ramMap = new RamMap(options.sections);
+    this.#emulatedIotlb = new EmulatedIotlb(options.viommu?.iotlbEntries ?? 0);
     this.#guestEndNs = guestEndNs;
   }
 
@@ -66,6 +69,7 @@ export class RackBuilder {
       counters: container.devices[0]!.traffic.guestCounters,
       container: container.container,
       bigLock: this.bigLock,
+      iotlb: this.#emulatedIotlb,
       ramMap: this.ramMap,
       costs,
       emit: this.options.emit,
@@ -98,6 +102,9 @@ export class RackBuilder {
     const advance = (untilNs: number): void => {
       for (const { traffic } of devices) traffic.advanceTo(untilNs);
     };
+    const advanceDma = (untilNs: number): void => {
+      for (const { traffic } of devices) traffic.advanceDma(untilNs);
+    };
     const grain = new BlockGrain({ name, config: iommu.grain, costs, emit: this.options.emit, advance });
     const tracker = new ContainerTracker({
       container,
@@ -110,10 +117,11 @@ export class RackBuilder {
       duringPrecopy: tracking.duringPrecopy,
       logs,
       advance,
+      advanceDma,
       grain,
       devicesInFlight: { dueNs: 0, playUntil: advance },
       pinned: configs.map((config) => config.traffic.region),
-      mappings: () => shadowed(devices[0]!)?.mappings ?? null,
+      guest: () => shadowed(devices[0]!),
       holdBigLock: (_fromNs, untilNs) => {
         this.bigLock.release(untilNs);
       },
@@ -151,6 +159,7 @@ export class RackBuilder {
       log,
       drop,
       faults: iommu.faults,
+      walkNs: costs.iotlb_miss,
       ramMap: this.ramMap,
     });
     return { name, config, vfio, log, port, traffic };

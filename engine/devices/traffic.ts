@@ -44,6 +44,8 @@ export interface Traffic extends Actor, InFlight {
   readonly counters: TrafficCounters;
   /** Performs everything due at or before `nowNs`; nothing if it has been further already. */
   advanceTo(nowNs: number): void;
+  /** As advanceTo, while the guest's driver gets nothing done: its requests wait for a lock. */
+  advanceDma(nowNs: number): void;
   setRate(nowNs: number, bytesPerSecond: number): void;
 }
 

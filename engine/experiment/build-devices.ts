@@ -164,6 +164,7 @@ function viommuConfig({ viommu, guest }: Experiment): ViommuConfig | null {
     iova: viommu.iova,
     addressBits: viommu.address_width,
     requestQueue: viommu.queue,
+    iotlbEntries: viommu.iotlb,
     cpus: guest.vcpus,
   };
 }

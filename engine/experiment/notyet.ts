@@ -22,8 +22,6 @@ export const NOT_YET: readonly NotYet[] = [
   { path: 'iommu.pins', works: ['copy'], what: 'pinning a guest once for each container' },
   { path: 'iommu.type1.unmap_dirty', works: ['whole-mappings'], what: 'the single-mapping rule' },
   { path: 'iommu.type1.bitmap', works: ['from-iova'], what: 'another bitmap base' },
-  { path: 'viommu.iotlb', works: [], what: 'the size of the emulated IOTLB' },
-  { path: 'costs.iotlb_miss', works: [], what: 'the time of a page walk in the IOMMU' },
 ];
 
 /** Every place that a path with `[]` leads to, with its value. */

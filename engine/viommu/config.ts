@@ -26,6 +26,8 @@ export interface ViommuConfig {
   readonly addressBits: number;
   /** Entries of the request queue: with virtio-iommu this many unmaps wait at most. */
   readonly requestQueue: number;
+  /** Entries of the emulated unit's IOTLB. */
+  readonly iotlbEntries: number;
   /** Guest CPUs that run the device's driver. */
   readonly cpus: number;
 }

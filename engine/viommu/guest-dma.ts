@@ -25,6 +25,7 @@ import type { EmitEvent } from '../core/ports.ts';
 import type { Domain } from '../iommu/domain.ts';
 import type { BigLock } from './big-lock.ts';
 import type { GuestDriverMode, ViommuConfig, ViommuMode } from './config.ts';
+import type { EmulatedIotlb, IotlbView } from './emulated-iotlb.ts';
 import { FlushQueue } from './flush-queue.ts';
 import { GuestMappings } from './guest-mappings.ts';
 import { DEPOT_TRIM_NS, IovaAllocator } from './iova-allocator.ts';
@@ -50,6 +51,8 @@ export interface GuestDmaOptions {
   readonly counters: GuestDmaCounters;
   readonly container: VmmContainer;
   readonly bigLock: BigLock;
+  /** Of the unit that all devices of the guest share. */
+  readonly iotlb: EmulatedIotlb;
   readonly ramMap: RamMap;
   readonly costs: Costs;
   readonly emit: EmitEvent;
@@ -65,6 +68,7 @@ export class GuestDma {
   readonly cpuFreeNs: Float64Array;
   readonly #container: VmmContainer;
   readonly #domain: Domain;
+  readonly #iotlb: IotlbView;
   readonly #bigLock: BigLock;
   readonly #ramMap: RamMap;
   readonly #costs: Costs;
@@ -80,7 +84,7 @@ export class GuestDma {
   readonly #emit: EmitEvent;
   #trimNs = DEPOT_TRIM_NS;
 
-  constructor({ config, counters, container, bigLock, ramMap, costs, emit }: GuestDmaOptions) {
+  constructor({ config, counters, container, bigLock, iotlb, ramMap, costs, emit }: GuestDmaOptions) {
     this.#emit = emit;
     this.counters = counters;
     this.mode = config.mode;
@@ -94,6 +98,7 @@ export class GuestDma {
     this.#container = container;
     this.#domain = container.domains[0]!.domain;
     this.#bigLock = bigLock;
+    this.#iotlb = iotlb.view(space);
     this.#ramMap = ramMap;
     this.#costs = costs;
   }
@@ -107,6 +112,15 @@ export class GuestDma {
   /** Unmapped IOVAs that wait for a flush. */
   get waitingForFlush(): number {
     return this.#queue?.waiting ?? 0;
+  }
+
+  /** A dirty sync asks the emulated unit where each mapping leads; answers how many its IOTLB did not know. */
+  replay(): number {
+    let walks = 0;
+    this.mappings.forEach((iovaPage) => {
+      if (!this.#iotlb.ask(iovaPage)) walks++;
+    });
+    return walks;
   }
 
   /**
@@ -153,7 +167,7 @@ export class GuestDma {
     else if (atZero) timeNs += this.#container.unmapAllAtZero(timeNs, this.mappings);
     this.mappings.forEach((iovaPage, _ramPage, pages) => {
       if (this.mode !== 'nested' && !atZero) timeNs += this.#unmapHost(timeNs, iovaPage, pages);
-      this.mappings.remove(iovaPage);
+      this.#forget(iovaPage);
       this.#allocator.free(0, iovaPage, pages);
     });
     this.#stale.clear();
@@ -215,6 +229,12 @@ export class GuestDma {
     return this.#container.unmap(nowNs, iovaPage, this.mappings.translate(iovaPage), pages, this.#pieces(pages));
   }
 
+  /** A mapping that goes, from the emulated IOTLB too. */
+  #forget(iovaPage: number): void {
+    this.mappings.remove(iovaPage);
+    this.#iotlb.invalidate(iovaPage);
+  }
+
   #enter(nowNs: number): number {
     this.counters.exits++;
     return this.#bigLock.take(nowNs) + this.#costs.viommu_exit;
@@ -244,7 +264,7 @@ export class GuestDma {
     this.counters.flushes++;
     const enteredNs = this.#enter(nowNs);
     const doneNs = enteredNs + this.#unmapHost(enteredNs, iovaPage, pages);
-    this.mappings.remove(iovaPage);
+    this.#forget(iovaPage);
     this.#bigLock.release(doneNs);
     return doneNs;
   }
@@ -254,7 +274,7 @@ export class GuestDma {
     this.counters.flushes++;
     const ramPage = this.mappings.translate(iovaPage);
     const pages = this.mappings.pagesAt(iovaPage);
-    this.mappings.remove(iovaPage);
+    this.#forget(iovaPage);
     const doneNs = this.#enter(nowNs) + this.#costs.iotlb_flush;
     if (this.#container.inFlight.dueNs <= doneNs) {
       for (let i = 0; i < pages; i++) this.#stale.set(iovaPage + i, ramPage + i);
@@ -271,7 +291,7 @@ export class GuestDma {
     if (this.mode === 'nested') {
       const ramPage = this.mappings.translate(iovaPage);
       for (let i = 0; i < pages; i++) this.#stale.set(iovaPage + i, ramPage + i);
-      this.mappings.remove(iovaPage);
+      this.#forget(iovaPage);
     } else {
       if (this.#waiting.length === this.#requestQueue - 1) timeNs = this.#kick(timeNs);
       this.#waiting.push(iovaPage);
@@ -308,7 +328,7 @@ export class GuestDma {
     for (const iovaPage of this.#waiting) {
       const pages = this.mappings.pagesAt(iovaPage);
       timeNs += this.#unmapHost(timeNs, iovaPage, pages);
-      this.mappings.remove(iovaPage);
+      this.#forget(iovaPage);
     }
     this.#waiting.length = 0;
     return timeNs;

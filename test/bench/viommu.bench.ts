@@ -57,6 +57,7 @@ function aRack(traffic: Partial<TrafficConfig>, viommu: Partial<ViommuConfig>): 
       iova: 'reuse',
       addressBits: 48,
       requestQueue: 256,
+      iotlbEntries: 1024,
       cpus: 4,
       ...viommu,
     },

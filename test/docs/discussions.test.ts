@@ -57,6 +57,18 @@ describe('experiments of the discussions', () => {
     expect(run('a-change-that-is-no-change', compared).summary.pages.lost).toBe(0);
   });
 
+  it('a sync over guest mappings takes what the document says, with and without room in the emulated IOTLB', () => {
+    const ms = (ns: number): string => `${Math.round(ns / 1e6)} ms`;
+    const finalSync = ({ downtimeParts }: Summary): number =>
+      downtimeParts.find(({ name }) => name === 'final sync')!.durationNs;
+    const { summary } = run('a-sync-for-every-mapping');
+    expect(document).toContain(`${ms(summary.tracking.harvestNs!)} of harvests in four rounds`);
+    expect(document).toContain(`of which ${ms(finalSync(summary))} fall into the blackout`);
+    expect(summary.rounds).toBe(4);
+    const large = run('a-sync-for-every-mapping', ['viommu: {', 'viommu: { iotlb: 262144,']);
+    expect(document).toContain(`saves the walks of the guest's table: ${ms(finalSync(large.summary))} in the blackout`);
+  });
+
   it('split at the start, the guest with gigabyte blocks converges; each order makes its own number of exchanges', () => {
     const split = (how: string) => run('one-dirty-bit-for-a-gigabyte', ['iommu: {', `iommu: { split: {${how}},`]);
     expect(run('one-dirty-bit-for-a-gigabyte').summary.outcome).toBe('timed-out');

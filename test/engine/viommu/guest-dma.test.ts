@@ -13,6 +13,7 @@ const aViommu = (overrides: Partial<ViommuConfig> = {}): ViommuConfig => ({
   iova: 'reuse',
   addressBits: 48,
   requestQueue: 256,
+  iotlbEntries: 1024,
   cpus: 1,
   ...overrides,
 });
@@ -166,12 +167,46 @@ describe('a strict driver behind a vIOMMU', () => {
 
   it('a sync of guest mappings takes an ioctl each and holds up the guest meanwhile', () => {
     const pooled = { ...PACKETS, buffers: 'mapped-once', mappingPages: 1 } as const;
-    const costs = { viommu_sync_mapping: 1000, iotlb_flush: 0, pte_walk: 0 };
+    const costs = { viommu_sync_mapping: 1000, viommu_walk: 0, iotlb_flush: 0, pte_walk: 0 };
     const bench = new Bench([aDevice('nic', pooled)], { viommu: aViommu({ driver: 'pooled' }), costs });
     bench.runUntil(10 * MS);
     bench.startLogging();
     expect(bench.sync()).toBe(256 * 1000);
     expect(bench.rack.bigLock.freeNs).toBe(bench.scheduler.nowNs + 256 * 1000);
+  });
+});
+
+describe('the IOTLB of the emulated unit', () => {
+  const WALK = 300;
+  /** Walks of three syncs of 256 guest mappings. */
+  const walks = (iotlbEntries: number, between?: (bench: Bench) => void): number[] => {
+    const pooled = { ...PACKETS, buffers: 'mapped-once', mappingPages: 1 } as const;
+    const costs = { viommu_sync_mapping: 0, viommu_walk: WALK, iotlb_flush: 0, pte_walk: 0 };
+    const viommu = aViommu({ driver: 'pooled', iotlbEntries });
+    const bench = new Bench([aDevice('nic', pooled)], { viommu, costs });
+    bench.runUntil(10 * MS);
+    bench.startLogging();
+    return [1, 2, 3].map(() => {
+      const durationNs = bench.sync();
+      between?.(bench);
+      return durationNs / WALK;
+    });
+  };
+
+  it('saves every sync but the first the walks, where it has room for all mappings', () => {
+    expect(walks(256)).toEqual([256, 0, 0]);
+  });
+
+  it('saves nothing where one mapping is too many: it is emptied when it is full', () => {
+    expect(walks(255)).toEqual([256, 256, 256]);
+  });
+
+  it('a mapping that is made anew is walked for again', () => {
+    const remap = (bench: Bench): void => {
+      bench.rack.unmapRange(bench.scheduler.nowNs, 'nic0', 1024, 16);
+      bench.rack.mapRange(bench.scheduler.nowNs, 'nic0', 1024, 16);
+    };
+    expect(walks(1024, remap)).toEqual([256, 16, 16]);
   });
 });
 
