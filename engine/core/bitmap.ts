@@ -207,6 +207,7 @@ export class DirtyBitmap {
       const to = Math.min(end - chunkFirst, CHUNK_PAGES);
       const chunk = this.chunks[c];
       if (to - from === CHUNK_PAGES) count += this.counts[c]!;
+      else if (this.counts[c] === CHUNK_PAGES) count += to - from;
       else if (chunk !== undefined && this.counts[c] !== 0) count += countInChunk(chunk, from, to);
       at = chunkFirst + to;
     }

@@ -176,10 +176,43 @@ export interface Progress {
   readonly pagesThreshold: number;
 }
 
-/** Where a producer puts what it makes, in this order: head, then chunks and events as they come, then finished. */
+/** What a layer of the heat map counts. What each means exactly: heat.ts. */
+export type HeatKind = 'written' | 'dirty' | 'sent' | 'sent-again' | 'lost';
+
+export interface HeatLayer {
+  /** `written.vcpu`, `written.device.<name>`, `dirty`, `sent`, `sent-again`, `lost`. */
+  readonly id: string;
+  readonly kind: HeatKind;
+  readonly label: string;
+  /** Name of the device, of layers that belong to one. */
+  readonly source?: string;
+  /** Pages in row r during column c: `pages[c * rows + r]`. 2^32 - 1: so many or more. */
+  readonly pages: Uint32Array;
+}
+
+/**
+ * Guest memory by RAM address and time. Row r is RAM pages r * pagesPerRow … (the last row may be shorter: totalPages);
+ * column c is the time after edgesNs[c] up to and with edgesNs[c + 1]. Edges are times of samples.
+ */
+export interface HeatMap {
+  readonly rows: number;
+  readonly columns: number;
+  readonly totalPages: number;
+  readonly pagesPerRow: number;
+  /** columns + 1 of them; the first is 0. */
+  readonly edgesNs: Float64Array;
+  readonly layers: readonly HeatLayer[];
+}
+
+/** Where a producer puts what it makes, in this order: head, then chunks, events and heat maps as they come, then finished. */
 export interface RunSink {
   head(head: RunHead): void;
   samples(chunk: SampleChunk): void;
   event(event: RunEvent): void;
+  /**
+   * The heat map from the beginning of the run until now; each replaces the one before, the last one comes right before
+   * `finished`. Only of producers that see guest memory: measured and imported runs have none.
+   */
+  heat?(map: HeatMap): void;
   finished(summary: Summary, expect: readonly ExpectResult[], hash: string): void;
 }

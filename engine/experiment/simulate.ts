@@ -21,6 +21,8 @@ export interface Simulation {
   progress(): Progress;
   /** Hands over the samples taken so far, for a host that shows them; changes nothing in the result. */
   deliver(): void;
+  /** Hands over the heat map so far, which is large: a host that shows it asks now and then. Changes nothing in the result. */
+  deliverHeat(): void;
   /** Events run so far. */
   readonly events: number;
 }
@@ -76,6 +78,10 @@ class Run implements Simulation {
     this.#world.recorder.deliver();
   }
 
+  deliverHeat(): void {
+    this.#world.heat.deliver();
+  }
+
   progress(): Progress {
     const { thread, scheduler } = this.#world;
     const { ram, window, phase } = thread;
@@ -96,10 +102,15 @@ class Run implements Simulation {
 
   #finish(nowNs: number): void {
     this.#finished = true;
-    const { oracle, recorder, thread } = this.#world;
+    const { oracle, recorder, heat, thread } = this.#world;
     oracle.emitDrops(nowNs, (event) => recorder.event(event));
     recorder.end(nowNs);
-    const verdict = thread.end === 'completed' ? oracle.judge() : oracle.tally();
+    heat.end();
+    const lost = (page: number, sinceNs: number): void => {
+      heat.lost(page, sinceNs);
+    };
+    const verdict = thread.end === 'completed' ? oracle.judge(lost) : oracle.tally();
+    heat.deliver();
     const end = thread.status === 'none' ? neverStarted(nowNs, this.#cancelled) : endOf(thread, nowNs);
     const summary = summaryOf(thread, verdict, this.#world.guestTally(), end);
     recorder.finish(summary, evaluateExpectations(this.#experiment.expect, summary));

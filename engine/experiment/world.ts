@@ -21,6 +21,7 @@ import { BACKGROUND, buildKvm, buildRam, kvmConfigOf, vcpuConfigs } from './buil
 import { absentDimms, buildMap, kvmListener, layoutOf, vfioListener } from './build-map.ts';
 import { costsOf, migrationConfig, xbzrleOf } from './build-migration.ts';
 import { applyChange, type Scene } from './changes.ts';
+import { Heat, pagesPerRow } from './heat.ts';
 import { Recorder, type Series } from './recorder.ts';
 import type { RunSink } from './result.ts';
 import type { Experiment } from './schema.ts';
@@ -43,6 +44,7 @@ export class World implements Scene {
   readonly rack: DeviceRack;
   readonly oracle: Oracle;
   readonly recorder: Recorder;
+  readonly heat: Heat;
   readonly timeline: Timeline;
   thread: MigrationThread;
   /** Modules that are not plugged now. */
@@ -63,7 +65,7 @@ export class World implements Scene {
     this.ram = buildRam(experiment, layout);
     this.map = buildMap(experiment, layout, this.ram);
     this.unplugged = new Set(absentDimms(experiment, layout).map(({ name }) => name));
-    this.oracle = new Oracle(layout.totalPages);
+    this.oracle = new Oracle(layout.totalPages, pagesPerRow(layout.totalPages));
 
     const configs = vcpuConfigs(experiment, costs);
     const vcpus = configs.map((config) => config.vcpus);
@@ -101,6 +103,7 @@ export class World implements Scene {
         () => this.kvm.faults,
       ),
     ];
+    this.heat = new Heat(sink, this.oracle, layout.totalPages, configs.length);
     this.recorder = new Recorder(sink, experiment.sampling, series, (nowNs) => {
       this.#beforeSample(nowNs);
     });
@@ -191,6 +194,7 @@ export class World implements Scene {
   #beforeSample(nowNs: number): void {
     if (this.thread.status === 'none' && nowNs % FORGET_NS === 0) this.oracle.forgetWrites();
     this.oracle.emitDrops(nowNs, (event) => this.recorder.event(event));
+    this.heat.sample(nowNs);
   }
 
   #tally(): GuestTally {

@@ -23,11 +23,17 @@ export const LOSS_RUNS_MAX = 64;
 
 export interface Drop {
   readonly cause: string;
+  /** Of the step's event; -1: no step is known. */
+  readonly timeNs: number;
   readonly eventIndex: number;
 }
 
 /** A page lost though no step said it dropped anything: a tracker has a hole that the model did not announce. */
-export const NO_DROP: Drop = { cause: 'written after the last harvest, or unnoticed by every tracker', eventIndex: -1 };
+export const NO_DROP: Drop = {
+  cause: 'written after the last harvest, or unnoticed by every tracker',
+  timeNs: -1,
+  eventIndex: -1,
+};
 
 interface Cause {
   readonly source: string;
@@ -39,14 +45,15 @@ interface Cause {
   /** Runs in `events`. */
   kept: number;
   /** Events made of them, each with its drops as pairs. */
-  readonly events: { readonly index: number; readonly runs: readonly number[] }[];
+  readonly events: { readonly index: number; readonly timeNs: number; readonly runs: readonly number[] }[];
 }
 
 /** A cause for which writes go unnoticed, with the pages it is true of. */
 interface Blindness {
   readonly source: string;
   readonly cause: string;
-  readonly sinceNs: number;
+  /** When it began. */
+  readonly timeNs: number;
   readonly pages: DirtyBitmap;
   eventIndex: number;
 }
@@ -71,7 +78,7 @@ export class DropLedger {
   blinded(nowNs: number, source: string, cause: string, first: number, count: number): void {
     let entry = this.#blind.find((known) => known.source === source && known.cause === cause);
     if (entry === undefined) {
-      entry = { source, cause, sinceNs: nowNs, pages: new DirtyBitmap(this.#pages), eventIndex: -1 };
+      entry = { source, cause, timeNs: nowNs, pages: new DirtyBitmap(this.#pages), eventIndex: -1 };
       this.#blind.push(entry);
     }
     entry.pages.setRange(first, count);
@@ -97,9 +104,9 @@ export class DropLedger {
   emit(nowNs: number, emit: EmitEvent): void {
     for (const entry of this.#blind) {
       if (entry.eventIndex >= 0) continue;
-      const { source, cause, sinceNs, pages } = entry;
+      const { source, cause, timeNs, pages } = entry;
       entry.eventIndex = emit({
-        timeNs: sinceNs,
+        timeNs,
         durationNs: 0,
         kind: 'loss',
         source,
@@ -121,7 +128,7 @@ export class DropLedger {
       });
       const keep = entry.kept < RUNS_KEPT_MAX;
       if (keep) entry.kept += entry.pending.length / 2;
-      entry.events.push({ index, runs: keep ? entry.pending : [] });
+      entry.events.push({ index, timeNs: nowNs, runs: keep ? entry.pending : [] });
       entry.pending = [];
     }
   }
@@ -130,12 +137,12 @@ export class DropLedger {
   finder(): (page: number) => Drop | undefined {
     const drops = new Map<number, Drop>();
     for (const { cause, pages, events } of this.#causes) {
-      const fallback: Drop = { cause, eventIndex: events[0]?.index ?? -1 };
+      const fallback: Drop = { cause, timeNs: events[0]?.timeNs ?? -1, eventIndex: events[0]?.index ?? -1 };
       pages.forEachRun((first, count) => {
         for (let page = first; page < first + count; page++) drops.set(page, fallback);
       });
-      for (const { index, runs } of events) {
-        const drop: Drop = { cause, eventIndex: index };
+      for (const { index, timeNs, runs } of events) {
+        const drop: Drop = { cause, timeNs, eventIndex: index };
         for (let i = 0; i < runs.length; i += 2) {
           const end = runs[i]! + runs[i + 1]!;
           for (let page = runs[i]!; page < end; page++) if (pages.test(page)) drops.set(page, drop);

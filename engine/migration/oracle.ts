@@ -15,6 +15,7 @@ import { invariant } from '../core/invariant.ts';
 import type { DropSink, EmitEvent } from '../core/ports.ts';
 import type { Loss } from './oracle-loss.ts';
 import { DropLedger, LOSS_RUNS_MAX, NO_DROP } from './oracle-loss.ts';
+import { OracleRows } from './oracle-rows.ts';
 
 export interface Verdict {
   /** Page transmissions, and of these the ones beyond the first of each page, and the ones that changed nothing. */
@@ -24,6 +25,9 @@ export interface Verdict {
   readonly lost: number;
   readonly losses: readonly Loss[];
 }
+
+/** Called for each lost page, with the time of the step that dropped its dirt; -1 where no step did. */
+export type LostPage = (page: number, timeNs: number) => void;
 
 interface Writer {
   readonly name: string;
@@ -36,15 +40,23 @@ export class Oracle implements DropSink {
   readonly #everSent: DirtyBitmap;
   readonly #gone: DirtyBitmap;
   readonly #ledger: DropLedger;
+  readonly rows: OracleRows;
   #sent = 0;
   #resent = 0;
   #needless = 0;
 
-  constructor(pages: number) {
+  /** `rowPages`: what is counted by row (see OracleRows) is counted for so many pages each; all of RAM, if not given. */
+  constructor(pages: number, rowPages: number = 2 ** Math.ceil(Math.log2(Math.max(1, pages)))) {
     this.#pages = pages;
     this.#everSent = new DirtyBitmap(pages);
     this.#gone = new DirtyBitmap(pages);
     this.#ledger = new DropLedger(pages);
+    this.rows = new OracleRows(pages, rowPages, this.#everSent, this.#gone);
+  }
+
+  /** In the order in which they were made. */
+  get writerNames(): string[] {
+    return this.#writers.map(({ name }) => name);
   }
 
   /** The bitmap in which a source of writes sets the bit of every page it writes. */
@@ -55,13 +67,15 @@ export class Oracle implements DropSink {
     );
     const written = new DirtyBitmap(this.#pages);
     this.#writers.push({ name, written });
+    this.rows.addWriter(written);
     return written;
   }
 
   /** A migration begins: the destination has nothing. */
   begin(): void {
-    for (const { written } of this.#writers) written.reset();
+    this.forgetWrites();
     this.#everSent.reset();
+    this.rows.begin();
     this.#ledger.reset();
     this.#sent = 0;
     this.#resent = 0;
@@ -70,43 +84,64 @@ export class Oracle implements DropSink {
 
   /** Before a migration: forgets what was written, so that writers' counts of new pages begin again. */
   forgetWrites(): void {
-    for (const { written } of this.#writers) written.reset();
+    for (const [i, { written }] of this.#writers.entries()) {
+      this.rows.takenAll(i);
+      written.reset();
+    }
   }
 
   /** The pages are no longer the guest's: whatever is in them may get lost. */
   forget(first: number, count: number): void {
     this.#gone.setRange(first, count);
+    this.rows.touch(first, count);
   }
 
   /** The pages belong to the guest (again); the destination has nothing of them. */
   remember(first: number, count: number): void {
     this.#gone.clearRange(first, count);
     this.#everSent.clearRange(first, count);
+    this.rows.touch(first, count);
   }
 
   /** The destination gets the present contents of these pages. */
   sent(first: number, count: number): void {
     this.#sent += count;
     this.#ledger.resolved(first, count);
+    const { rowPages } = this.rows;
+    const end = first + count;
+    for (let at = first; at < end;) {
+      const row = Math.floor(at / rowPages);
+      const n = Math.min(end, (row + 1) * rowPages) - at;
+      const again = this.#sentInRow(row, at, n);
+      this.#resent += again;
+      this.rows.sent(row, at, n, again);
+      at += n;
+    }
+  }
+
+  /** Returns how many pages went out before. */
+  #sentInRow(row: number, first: number, count: number): number {
     if (this.#everSent.count === 0) {
       this.#everSent.setRange(first, count);
-      this.#takeChanged(first, count);
-      return;
+      this.#takeChanged(row, first, count);
+      return 0;
     }
+    let again = 0;
     // Parts of the run that go out for the first time alternate with parts that went out before.
     const end = first + count;
     for (let at = first; at < end;) {
       const before = this.#everSent.test(at);
       const change = before ? this.#everSent.nextClear(at, end) : this.#everSent.nextSet(at, end);
       const n = (change < 0 ? end : change) - at;
-      const changed = this.#takeChanged(at, n);
+      const changed = this.#takeChanged(row, at, n);
       if (before) {
-        this.#resent += n;
+        again += n;
         this.#needless += n - changed;
       }
       at += n;
     }
-    this.#everSent.setRange(first, count);
+    if (again < count) this.#everSent.setRange(first, count);
+    return again;
   }
 
   dropped(nowNs: number, source: string, cause: string, first: number, count: number): void {
@@ -137,14 +172,14 @@ export class Oracle implements DropSink {
   }
 
   /** Every differing page counts as lost: call it when nothing will be sent any more. */
-  judge(): Verdict {
+  judge(lost?: LostPage): Verdict {
     const differing = this.differing();
     return {
       sent: this.#sent,
       resent: this.#resent,
       needless: this.#needless,
       lost: differing.count,
-      losses: this.#losses(differing),
+      losses: this.#losses(differing, lost),
     };
   }
 
@@ -154,7 +189,7 @@ export class Oracle implements DropSink {
   }
 
   /** Pages of the run with a writer; clears the writers' bits. */
-  #takeChanged(first: number, count: number): number {
+  #takeChanged(row: number, first: number, count: number): number {
     let withWrites = 0;
     let changed = 0;
     for (const { written } of this.#writers) {
@@ -171,11 +206,13 @@ export class Oracle implements DropSink {
         if (this.#writers.some(({ written }) => written.test(page))) changed++;
       }
     }
-    for (const { written } of this.#writers) if (written.count > 0) written.clearRange(first, count);
+    for (const [i, { written }] of this.#writers.entries()) {
+      if (written.count > 0) this.rows.taken(i, row, written.clearRange(first, count));
+    }
     return changed;
   }
 
-  #losses(differing: DirtyBitmap): Loss[] {
+  #losses(differing: DirtyBitmap, lost?: LostPage): Loss[] {
     interface Group {
       readonly cause: string;
       readonly eventIndex: number;
@@ -189,6 +226,7 @@ export class Oracle implements DropSink {
       for (let page = first; page < first + count; page++) {
         const writers = this.#writers.filter(({ written }) => written.test(page)).map(({ name }) => name);
         const drop = dropOf(page) ?? NO_DROP;
+        lost?.(page, drop.timeNs);
         const cause = this.#everSent.test(page) ? drop.cause : 'never sent';
         const key = `${cause}|${drop.eventIndex}|${writers.join('|')}`;
         let group = groups.get(key);

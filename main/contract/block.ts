@@ -1,6 +1,6 @@
 // Blocks: columns of doubles in one binary frame, with a few figures about them.
 //
-// A frame is little-endian: 'B' 'O', protocol version, 0 | u32 id of the call or subscription | u32 figures | u32 columns |
+// A frame is little-endian: 'B' 'O', protocol version, 0 (the kind of frame; 1: heatFrame.ts) | u32 id of the call or subscription | u32 figures | u32 columns |
 // u32 length of each column | 12 bytes 0, then the figures, then the columns, all doubles. Columns are views of the frame's
 // own buffer: nothing is copied. (Every machine that Electron or a browser with typed arrays of doubles runs on today is
 // little-endian; a big-endian one is refused where a frame is made or read.)
@@ -12,7 +12,10 @@ export interface Block {
 }
 
 const HEAD_BYTES = 32;
-const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+export const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
+/** A frame's fourth byte. */
+export const BLOCK_KIND = 0;
 
 export class FrameError extends Error {
   override readonly name = 'FrameError';
@@ -49,7 +52,7 @@ export function decodeBlock(buffer: ArrayBuffer): { readonly id: number; readonl
     throw new FrameError(`a binary frame of ${buffer.byteLength} bytes`);
   }
   const head = new DataView(buffer);
-  if (head.getUint8(0) !== 0x42 || head.getUint8(1) !== 0x4f || head.getUint8(3) !== 0) {
+  if (head.getUint8(0) !== 0x42 || head.getUint8(1) !== 0x4f || head.getUint8(3) !== BLOCK_KIND) {
     throw new FrameError('not a binary frame of Brownout');
   }
   if (head.getUint8(2) !== PROTOCOL_VERSION) throw new FrameError(`a frame of version ${head.getUint8(2)}`);

@@ -3,22 +3,24 @@
 // Theory: ids are given once; an answer that fits no open call is dropped (it was cancelled by close). When the transport
 // ends, all that is open ends with `unavailable`: whoever wants to go on makes a new client (see the renderer's reconnecting).
 import type * as z from 'zod';
-import { blockToEnvelope, decodeBlock, type Block, type Envelope } from './block.ts';
+import type { HeatMap } from '../../engine/experiment/result.ts';
+import { blockToEnvelope, decodeBlock, type Envelope } from './block.ts';
 import { ServiceError, type ContractError } from './errors.ts';
 import { firstIssue, readReply, writeRequest, type Reply, type Request } from './frames.ts';
+import { decodeHeat, isHeatFrame } from './heatFrame.ts';
 import { PROTOCOL_VERSION } from './limits.ts';
-import { BLOCK, METHODS, type JsonResult, type MethodName, type Params } from './methods.ts';
+import { BLOCK, HEAT, METHODS, type MethodName, type Params, type Result } from './methods.ts';
 import { TOPICS, type TopicItem, type TopicName, type TopicParams } from './topics.ts';
 import type { Transport } from './transport.ts';
 
-export type Result<M extends MethodName> = (typeof METHODS)[M]['result'] extends typeof BLOCK
-  ? Envelope
-  : JsonResult<M>;
+export type { Result } from './methods.ts';
 
 export interface SubscriptionHandlers<T extends TopicName> {
   item(item: TopicItem<T>): void;
   /** Only of topics that carry samples. */
   envelope?(envelope: Envelope): void;
+  /** Only of `live` with `heat`. */
+  heat?(map: HeatMap): void;
   /** No more will come. `error` where it did not end by itself; not called after close(). */
   end?(error: ContractError | null): void;
 }
@@ -37,6 +39,7 @@ interface OpenSubscription {
   readonly topic: TopicName;
   readonly item: (item: unknown) => void;
   readonly envelope: (envelope: Envelope) => void;
+  readonly heat: (map: HeatMap) => void;
   readonly end: (error: ContractError | null) => void;
 }
 
@@ -110,6 +113,7 @@ export class Client {
         handlers.item(item as TopicItem<T>);
       },
       envelope: (envelope) => handlers.envelope?.(envelope),
+      heat: (map) => handlers.heat?.(map),
       end,
     });
     this.#send({ id, kind: 'subscribe', payload: { topic, params, credit: CREDIT } });
@@ -151,8 +155,8 @@ export class Client {
       case 'result': {
         const call = this.#take(reply.id);
         if (call === undefined) return;
-        const schema: z.ZodType | typeof BLOCK = METHODS[call.method].result;
-        const result = schema === BLOCK ? undefined : schema.safeParse(reply.payload);
+        const schema: z.ZodType | string = METHODS[call.method].result;
+        const result = typeof schema === 'string' ? undefined : schema.safeParse(reply.payload);
         if (result?.success === true) call.resolve(result.data);
         else call.reject(misunderstood(call.method, result?.error));
         break;
@@ -190,25 +194,32 @@ export class Client {
   }
 
   #receiveBlock(frame: ArrayBuffer): void {
-    let decoded: { id: number; block: Block };
-    let envelope: Envelope;
+    let read: { readonly id: number } & ({ readonly envelope: Envelope } | { readonly heat: HeatMap });
     try {
-      decoded = decodeBlock(frame);
-      envelope = blockToEnvelope(decoded.block);
+      if (isHeatFrame(frame)) {
+        const { id, map } = decodeHeat(frame);
+        read = { id, heat: map };
+      } else {
+        const { id, block } = decodeBlock(frame);
+        read = { id, envelope: blockToEnvelope(block) };
+      }
     } catch (error) {
       this.#distrust(error instanceof Error ? error.message : String(error));
       return;
     }
-    const call = this.#take(decoded.id);
+    const call = this.#take(read.id);
     if (call !== undefined) {
-      if (METHODS[call.method].result === BLOCK) call.resolve(envelope);
+      const { result } = METHODS[call.method];
+      if ('envelope' in read && result === BLOCK) call.resolve(read.envelope);
+      else if ('heat' in read && result === HEAT) call.resolve(read.heat);
       else call.reject(misunderstood(call.method));
       return;
     }
-    const subscription = this.#subscriptions.get(decoded.id);
+    const subscription = this.#subscriptions.get(read.id);
     if (subscription === undefined) return;
-    subscription.envelope(envelope);
-    this.#giveBack(decoded.id);
+    if ('envelope' in read) subscription.envelope(read.envelope);
+    else subscription.heat(read.heat);
+    this.#giveBack(read.id);
   }
 
   #giveBack(id: number): void {

@@ -24,6 +24,11 @@ export const MAX_SERIES = 64;
 export const MAX_PAGE = 1_000;
 /** Events in one page. */
 export const MAX_EVENTS = 10_000;
+/** A heat map of guest memory: what a screen shows, and what may cross twice a second (10 MiB at most). */
+export const MAX_HEAT_ROWS = 256;
+export const MAX_HEAT_COLUMNS = 512;
+/** 16 sources of writes and what happened to the pages. */
+export const MAX_HEAT_LAYERS = 20;
 export const MAX_FILTER_CHARS = 4_096;
 export const MAX_NAME_CHARS = 200;
 export const MAX_TAG_CHARS = 100;

@@ -1,5 +1,6 @@
 // Every call there is: its parameters and its result. A result of `block` is binary, see block.ts; which blocks, the call says.
 import * as z from 'zod';
+import type { HeatMap } from '../../engine/experiment/result.ts';
 import { appInfoSchema, settingKeySchema, settingValueSchema } from './app.ts';
 import {
   checkResultSchema,
@@ -9,6 +10,7 @@ import {
   galleryEntrySchema,
   recentExperimentSchema,
 } from './experiments.ts';
+import type { Envelope } from './block.ts';
 import { jobSchema } from './jobs.ts';
 import {
   MAX_EVENTS,
@@ -42,12 +44,14 @@ export const timeSchema = z.number().min(0);
 export const seriesIdSchema = z.string().min(1).max(300);
 const seedSchema = z.int().min(0).max(4_294_967_295);
 
-/** The result is binary: a Block. */
+/** The result is binary: an Envelope, see block.ts. */
 export const BLOCK = 'block';
+/** The result is binary: a HeatMap, see heatFrame.ts. */
+export const HEAT = 'heat';
 
 interface Method {
   readonly params: z.ZodType;
-  readonly result: z.ZodType | typeof BLOCK;
+  readonly result: z.ZodType | typeof BLOCK | typeof HEAT;
 }
 
 export const METHODS = {
@@ -193,6 +197,11 @@ export const METHODS = {
     }),
     result: BLOCK,
   },
+  /**
+   * Guest memory by address and time. Of a run that is being made here: as it was when it was last told. `absent` where the run
+   * has none (`heat` of runs.get): it was measured or imported, made before there were heat maps, or was interrupted.
+   */
+  'runs.heat': { params: z.strictObject({ id: runIdSchema }), result: HEAT },
   'runs.losses': {
     params: z.strictObject({ id: runIdSchema }),
     result: z.object({
@@ -230,6 +239,14 @@ export type MethodName = keyof typeof METHODS;
 export type Params<M extends MethodName> = z.input<(typeof METHODS)[M]['params']>;
 /** Parameters as the host has them: checked, with defaults. */
 export type CheckedParams<M extends MethodName> = z.output<(typeof METHODS)[M]['params']>;
+/** What a binary frame holds. */
+export interface BinaryResults {
+  readonly [BLOCK]: Envelope;
+  readonly [HEAT]: HeatMap;
+}
+export type Result<M extends MethodName> = (typeof METHODS)[M]['result'] extends keyof BinaryResults
+  ? BinaryResults[(typeof METHODS)[M]['result']]
+  : JsonResult<M>;
 export type JsonResult<M extends MethodName> = (typeof METHODS)[M]['result'] extends z.ZodType
   ? z.output<(typeof METHODS)[M]['result']>
   : never;

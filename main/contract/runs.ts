@@ -177,6 +177,8 @@ export const runDetailSchema = z.object({
   /** The job that makes it, while it is made by this host. */
   jobId: z.number().nullable(),
   baseline: z.boolean(),
+  /** Whether runs.heat has something. */
+  heat: z.boolean(),
 });
 export type RunDetail = z.infer<typeof runDetailSchema>;
 

@@ -18,7 +18,8 @@ export const TOPICS = {
   /**
    * A run while it is made: envelope blocks (binary) and events, in the order of time, at most ten times a second. It begins
    * with all that was before, in about `points` entries, and with events from number `fromEvent` on. The subscription ends
-   * with the run; of a run that has ended, all comes at once, then the end.
+   * with the run; of a run that has ended, all comes at once, then the end. With `heat` also the heat map of guest memory
+   * (binary, whole, at most twice a second; each replaces the one before), where the run has one.
    */
   live: {
     params: z.strictObject({
@@ -28,6 +29,7 @@ export const TOPICS = {
       fromEvent: z.int().min(0),
       /** All, if not given. */
       kinds: z.array(z.enum(EVENT_KINDS)).optional(),
+      heat: z.boolean().optional(),
     }),
     item: z.object({ events: z.array(eventSchema), skipped: z.number() }),
   },

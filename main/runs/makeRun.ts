@@ -53,6 +53,9 @@ export async function makeRun(
         event(event) {
           begun().event(event);
         },
+        heat(map) {
+          begun().heat(map);
+        },
         finished(summary, expect, hash) {
           begun().finish(summary, expect, hash);
         },

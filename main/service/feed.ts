@@ -1,8 +1,10 @@
 // What a subscription takes from: pulled when there is credit, so that nothing is made that nobody can take.
+import type { HeatMap } from '../../engine/experiment/result.ts';
 import type { Envelope } from '../contract/block.ts';
 import type { TopicItem, TopicName } from '../contract/topics.ts';
 
-export type FeedItem = { readonly item: TopicItem<TopicName> } | { readonly envelope: Envelope };
+export type FeedItem =
+  { readonly item: TopicItem<TopicName> } | { readonly envelope: Envelope } | { readonly heat: HeatMap };
 
 export interface Feed {
   /** The next thing to send; undefined: nothing at present. */

@@ -1,13 +1,10 @@
 // What answers a call: one function a method, over the parts of the service.
-import type { Envelope } from '../contract/block.ts';
-import type { BLOCK, CheckedParams, JsonResult, METHODS, MethodName } from '../contract/methods.ts';
+import type { CheckedParams, MethodName, Result } from '../contract/methods.ts';
 import type { AppInfo } from '../contract/app.ts';
 import type { Store } from '../store/store.ts';
 import type { JobBoard } from './jobs.ts';
 
-export type Answer<M extends MethodName> = (typeof METHODS)[M]['result'] extends typeof BLOCK
-  ? Envelope
-  : JsonResult<M>;
+export type Answer<M extends MethodName> = Result<M>;
 export type Handlers<M extends MethodName = MethodName> = {
   readonly [Name in M]: (params: CheckedParams<Name>) => Answer<Name>;
 };

@@ -3,7 +3,7 @@
 //
 // A watcher that comes late gets what was before from the store: the run's writer is flushed first, in the same turn, so that
 // between the two nothing is missing and nothing comes twice. Events beyond what is held are read from the store again.
-import type { RunEvent, RunSink, SampleChunk } from '../../engine/experiment/result.ts';
+import type { HeatMap, RunEvent, RunSink, SampleChunk } from '../../engine/experiment/result.ts';
 import type { Envelope } from '../contract/block.ts';
 import { MAX_EVENTS } from '../contract/limits.ts';
 import type { TopicParams } from '../contract/topics.ts';
@@ -19,6 +19,8 @@ const MAX_HELD_EVENTS = 2_000;
 /** Events that one watcher is given at most; the rest is counted (runs.eventCounts draws lanes that dense). */
 export const MAX_WATCHED_EVENTS = 20_000;
 const PAGE = 2_000;
+/** A watcher is given a heat map at most so often. */
+const HEAT_PACE_MS = 500;
 
 export class LiveRun {
   readonly id: number;
@@ -27,6 +29,8 @@ export class LiveRun {
   readonly #watchers = new Set<Watcher>();
   samples = 0;
   events = 0;
+  /** The newest, which replaces those before. */
+  heat: HeatMap | null = null;
   ended = false;
 
   constructor(id: number, begun: BegunRun) {
@@ -53,6 +57,11 @@ export class LiveRun {
   addEvent(event: RunEvent): void {
     const number = this.events++;
     for (const watcher of this.#watchers) watcher.event({ ...event, number });
+    this.bell.ring();
+  }
+
+  setHeat(map: HeatMap): void {
+    this.heat = map;
     this.bell.ring();
   }
 
@@ -87,6 +96,10 @@ export function watched(sink: RunSink, live: () => LiveRun | undefined): RunSink
     event(event) {
       sink.event(event);
       live()?.addEvent(event);
+    },
+    heat(map) {
+      sink.heat?.(map);
+      live()?.setHeat(map);
     },
     finished(summary, expect, hash) {
       sink.finished(summary, expect, hash);
@@ -123,6 +136,9 @@ export function liveFeed(
   let inStore = run.row.eventCount;
   let given = 0;
   let skipped = 0;
+  /** The heat map that the watcher has, and when it was given it. */
+  let heat: HeatMap | null = null;
+  let heatMs = -Infinity;
   const wanted = (event: StoredEvent): boolean => kinds === undefined || kinds.includes(event.kind);
 
   const leave = live?.join({
@@ -176,6 +192,18 @@ export function liveFeed(
     return count;
   };
 
+  const nextHeat = (): FeedItem | undefined => {
+    if (params.heat !== true) return undefined;
+    const ended = live === undefined || live.ended;
+    const newest = live === undefined ? (heat === null ? store.heat(runId) : heat) : live.heat;
+    if (newest === undefined || newest === null || newest === heat) return undefined;
+    // At the end at once: the finished map has the losses.
+    if (!ended && performance.now() < heatMs + HEAT_PACE_MS) return undefined;
+    heat = newest;
+    heatMs = performance.now();
+    return { heat: newest };
+  };
+
   return {
     get ended() {
       return live === undefined || live.ended;
@@ -187,7 +215,7 @@ export function liveFeed(
         return { envelope };
       }
       const envelope = gathering.take();
-      return envelope === undefined ? nextEvents() : { envelope };
+      return envelope === undefined ? (nextEvents() ?? nextHeat()) : { envelope };
     },
     close() {
       leave?.();

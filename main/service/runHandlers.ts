@@ -19,6 +19,7 @@ type Methods =
   | 'runs.events'
   | 'runs.eventCounts'
   | 'runs.series'
+  | 'runs.heat'
   | 'runs.losses'
   | 'runs.delete'
   | 'runs.undelete'
@@ -88,6 +89,7 @@ export function runHandlers({ store, jobs, changed }: Parts): Handlers<Methods> 
         limits: { ...limitsOf(experiment) },
         jobId: jobs.jobOf(id),
         baseline: store.baseline() === id,
+        heat: (jobs.live(id)?.heat ?? null) !== null || store.hasHeat(id),
       };
     },
     'runs.sparks': ({ ids }) => ids.flatMap((id) => store.spark(id) ?? []),
@@ -108,6 +110,12 @@ export function runHandlers({ store, jobs, changed }: Parts): Handlers<Methods> 
         return position;
       });
       return wholeEnvelope(store.envelope(id, positions, { fromNs, toNs, columns: points }), run.row.sampleCount);
+    },
+    'runs.heat': ({ id }) => {
+      const map = jobs.live(id)?.heat ?? store.heat(id);
+      // So that the error tells a run that is not there from one without a map.
+      if (map === undefined) throw absent(`heat map of run ${store.run(id).row.id}`);
+      return map;
     },
     'runs.losses': ({ id }) => {
       const { summary, row } = store.run(id);

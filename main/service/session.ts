@@ -2,9 +2,10 @@
 // as it has credit. Everything that a client can say wrongly ends in an error message or, where it keeps on, in hanging up.
 import { encodeBlock, envelopeToBlock } from '../contract/block.ts';
 import type { ContractError } from '../contract/errors.ts';
+import { encodeHeat } from '../contract/heatFrame.ts';
 import { firstIssue, readRequest, writeReply, type Reply, type Request } from '../contract/frames.ts';
 import { MAX_CREDIT, MAX_REPLY_CHARS, MAX_SUBSCRIPTIONS, PROTOCOL_VERSION } from '../contract/limits.ts';
-import { BLOCK, isMethod, METHODS } from '../contract/methods.ts';
+import { BLOCK, HEAT, isMethod, METHODS } from '../contract/methods.ts';
 import { isTopic, TOPICS } from '../contract/topics.ts';
 import type { Transport } from '../contract/transport.ts';
 import { contractError } from './errors.ts';
@@ -131,11 +132,10 @@ class Session {
   }
 
   #answer<M extends MethodName>(id: number, method: M, answer: Answer<M>): void {
-    if (METHODS[method].result === BLOCK) {
-      this.#transport.send(encodeBlock(id, envelopeToBlock(answer as Answer<'runs.series'>)));
-      return;
-    }
-    this.#send({ id, kind: 'result', payload: answer });
+    const { result } = METHODS[method];
+    if (result === BLOCK) this.#transport.send(encodeBlock(id, envelopeToBlock(answer as Answer<'runs.series'>)));
+    else if (result === HEAT) this.#transport.send(encodeHeat(id, answer as Answer<'runs.heat'>));
+    else this.#send({ id, kind: 'result', payload: answer });
   }
 
   #subscribe(id: number, { topic, params, credit }: Extract<Request, { kind: 'subscribe' }>['payload']): void {
@@ -205,6 +205,7 @@ class Session {
         subscription.credit--;
         subscription.lastMs = performance.now();
         if ('envelope' in next) this.#transport.send(encodeBlock(id, envelopeToBlock(next.envelope)));
+        else if ('heat' in next) this.#transport.send(encodeHeat(id, next.heat));
         else this.#send({ id, kind: 'item', payload: next.item });
       }
     } catch (error) {

@@ -1,12 +1,14 @@
 // The store as the rest of main/ sees it: one object, one method a question. Nothing outside this folder knows SQL.
 import { basename, resolve } from 'node:path';
 import type Database from 'better-sqlite3';
+import type { HeatMap } from '../../engine/experiment/result.ts';
 import { IN_MEMORY, openDatabase, type OpenOptions } from './database.ts';
 import { StoreError, translating } from './errors.ts';
 import type { RunRow, StoredEvent, StoredRun } from './rows.ts';
 import * as configs from './configs.ts';
 import * as drafts from './drafts.ts';
 import { countEvents, queryEvents, type EventCounts, type EventQuery } from './events.ts';
+import { hasHeat, readHeat } from './heat.ts';
 import * as marks from './marks.ts';
 import { countRuns, findRun, listRuns, markBroken, type ListQuery } from './runs.ts';
 import { readSetting, writeSetting } from './settings.ts';
@@ -77,6 +79,15 @@ export class Store {
     range: { readonly fromNs: number; readonly toNs: number; readonly columns: number },
   ): Envelope {
     return this.#ask(() => readEnvelope(this.#db, this.file, id, positions, range));
+  }
+
+  /** Undefined where the run has none. */
+  heat(id: number): HeatMap | undefined {
+    return this.#ask(() => readHeat(this.#db, this.file, id));
+  }
+
+  hasHeat(id: number): boolean {
+    return this.#ask(() => hasHeat(this.#db, id));
   }
 
   /** Undefined where the run has no samples, or is not there. */

@@ -3,10 +3,19 @@
 // the hash and the status, so that a run is visible as finished only when it is whole.
 import { randomUUID } from 'node:crypto';
 import type Database from 'better-sqlite3';
-import type { ExpectResult, Known, RunEvent, RunHead, SampleChunk, Summary } from '../../engine/experiment/result.ts';
+import type {
+  ExpectResult,
+  HeatMap,
+  Known,
+  RunEvent,
+  RunHead,
+  SampleChunk,
+  Summary,
+} from '../../engine/experiment/result.ts';
 import { encodeColumn } from './columns.ts';
 import { setFields, type RunFields } from './configs.ts';
 import { translating } from './errors.ts';
+import { writeHeat } from './heat.ts';
 import { exactJson } from '../contract/exactJson.ts';
 import { thisOwner } from './owner.ts';
 import { PyramidBuilder } from './pyramid.ts';
@@ -46,6 +55,8 @@ export class RunWriter {
   #held: { readonly times: Float64Array; readonly columns: readonly Float64Array[] }[] = [];
   #heldSamples = 0;
   #heldEvents: RunEvent[] = [];
+  /** The newest; written when the run ends. */
+  #heat: HeatMap | undefined;
   #writtenSamples = 0;
   #writtenEvents = 0;
   #lastTimeNs = -Infinity;
@@ -92,6 +103,11 @@ export class RunWriter {
     this.#writeWhenDue();
   }
 
+  heat(map: HeatMap): void {
+    this.#expectOpen();
+    this.#heat = map;
+  }
+
   /** A sign of life; to be called now and then while the producer has nothing to say. */
   heartbeat(): void {
     if (this.#open) this.flush();
@@ -113,6 +129,7 @@ export class RunWriter {
       for (const [i, pyramid] of this.#pyramids.entries()) {
         for (const part of pyramid.finish()) this.#writeChunk(i - 1, part.level, part.first, part.values);
       }
+      if (this.#heat !== undefined) writeHeat(this.#db, this.id, this.#heat);
       finishRun(this.#db, this.id, summary, expect, hash, this.#clock());
     });
     this.#open = false;
@@ -124,6 +141,7 @@ export class RunWriter {
     if (!this.#open) return;
     this.#step(() => {
       this.#writeHeld();
+      if (this.#heat !== undefined) writeHeat(this.#db, this.id, this.#heat);
       markFailed(this.#db, this.id, reason, this.#clock());
     });
     this.#open = false;

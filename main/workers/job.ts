@@ -1,7 +1,7 @@
 // The worker's end of a job: advances a simulation in slices of some ten milliseconds, looks at the stop flag between them,
 // and sends what comes out in bounded messages. How it slices and how often it tells progress never changes a result.
 import type { MessagePort } from 'node:worker_threads';
-import type { RunEvent, RunSink, SampleChunk } from '../../engine/experiment/result.ts';
+import type { HeatMap, RunEvent, RunSink, SampleChunk } from '../../engine/experiment/result.ts';
 import {
   CREDIT,
   MAX_MESSAGE_EVENTS,
@@ -17,6 +17,8 @@ const FIRST_SLICE_EVENTS = 16;
 const MAX_SLICE_EVENTS = 10_000_000;
 /** Samples and events wait at most so long for company before they are sent. */
 const GATHER_MS = 100;
+/** A heat map is as large as minutes of samples: it is told less often. */
+const HEAT_MS = 500;
 
 export function serveJob(task: JobTask, create: CreateSimulation): void {
   const control = new Int32Array(task.control);
@@ -26,6 +28,7 @@ export function serveJob(task: JobTask, create: CreateSimulation): void {
     let events = FIRST_SLICE_EVENTS;
     let told = performance.now();
     let gathered = told;
+    let heated = told;
     let cancelled = false;
     for (;;) {
       if (!cancelled && Atomics.load(control, STOP) !== 0) {
@@ -46,6 +49,10 @@ export function serveJob(task: JobTask, create: CreateSimulation): void {
         simulation.deliver();
         sender.send();
         gathered = now;
+      }
+      if (now - heated >= HEAT_MS) {
+        simulation.deliverHeat();
+        heated = now;
       }
     }
   } finally {
@@ -95,6 +102,16 @@ class Sender implements RunSink {
   event(event: RunEvent): void {
     this.#events.push(event);
     if (this.#events.length >= MAX_MESSAGE_EVENTS) this.#sendEvents();
+  }
+
+  heat(map: HeatMap): void {
+    const arrays = [map.edgesNs, ...map.layers.map(({ pages }) => pages)];
+    // After what was measured before it.
+    this.send();
+    this.#post(
+      { kind: 'heat', map },
+      arrays.map(({ buffer }) => buffer as ArrayBuffer),
+    );
   }
 
   finished(...[summary, expect, hash]: Parameters<RunSink['finished']>): void {

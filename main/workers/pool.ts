@@ -72,6 +72,9 @@ export class SimulationPool {
         case 'events':
           for (const event of message.events) sink.event(event);
           break;
+        case 'heat':
+          sink.heat?.(message.map);
+          break;
         case 'progress':
           onProgress?.(message.progress);
           return;

@@ -8,6 +8,7 @@ import type { Simulation as EngineSimulation } from '../../engine/experiment/sim
 import type { Experiment } from '../../engine/experiment/schema.ts';
 import type {
   ExpectResult,
+  HeatMap,
   Progress,
   RunEvent,
   RunHead,
@@ -17,7 +18,7 @@ import type {
 } from '../../engine/experiment/result.ts';
 
 /** What a host needs of the engine's simulation. */
-export type Simulation = Pick<EngineSimulation, 'advance' | 'cancel' | 'progress' | 'deliver'>;
+export type Simulation = Pick<EngineSimulation, 'advance' | 'cancel' | 'progress' | 'deliver' | 'deliverHeat'>;
 export type CreateSimulation = (experiment: Experiment, sink: RunSink) => Simulation;
 
 export interface JobTask {
@@ -45,6 +46,7 @@ export type JobMessage =
   | { readonly kind: 'head'; readonly head: RunHead }
   | { readonly kind: 'samples'; readonly chunk: SampleChunk }
   | { readonly kind: 'events'; readonly events: readonly RunEvent[] }
+  | { readonly kind: 'heat'; readonly map: HeatMap }
   | { readonly kind: 'progress'; readonly progress: Progress }
   | {
       readonly kind: 'finished';

@@ -1,7 +1,14 @@
 // Runs an experiment given as a plain object, as a file would give it, and keeps everything the sink got.
 
 import { validateExperiment } from '../../../engine/experiment/parse.ts';
-import type { RunEvent, RunHead, SampleChunk, Summary, ExpectResult } from '../../../engine/experiment/result.ts';
+import type {
+  ExpectResult,
+  HeatMap,
+  RunEvent,
+  RunHead,
+  SampleChunk,
+  Summary,
+} from '../../../engine/experiment/result.ts';
 import { createSimulation, type Simulation } from '../../../engine/experiment/simulate.ts';
 
 export interface Run {
@@ -11,6 +18,8 @@ export interface Run {
   readonly summary: Summary;
   readonly expect: readonly ExpectResult[];
   readonly hash: string;
+  /** The last one. */
+  readonly heat: HeatMap | undefined;
   /** All samples of one series. */
   readonly series: (id: string) => number[];
   readonly timesNs: number[];
@@ -29,10 +38,12 @@ export function runExperiment(input: object, { slice = 100_000, between }: RunOp
   let end: { summary: Summary; expect: readonly ExpectResult[]; hash: string } | undefined;
   const events: RunEvent[] = [];
   const chunks: SampleChunk[] = [];
+  let heat: HeatMap | undefined;
   const simulation = createSimulation(parsed.experiment, {
     head: (value) => (head = value),
     samples: (chunk) => chunks.push(chunk),
     event: (event) => events.push(event),
+    heat: (map) => (heat = map),
     finished: (summary, expect, hash) => (end = { summary, expect, hash }),
   });
   while (!simulation.advance(slice)) between?.(simulation);
@@ -43,6 +54,7 @@ export function runExperiment(input: object, { slice = 100_000, between }: RunOp
     events,
     chunks,
     ...end,
+    heat,
     timesNs: chunks.flatMap((chunk) => [...chunk.timesNs]),
     series: (id) => {
       const column = known.series.findIndex((series) => series.id === id);

@@ -177,6 +177,7 @@ describe('a session', () => {
       'runs.events': { id, from: 0, limit: 10 },
       'runs.eventCounts': { id, fromNs: 0, toNs: 100, points: 10 },
       'runs.series': { id, series: ['left'], fromNs: 0, toNs: 1, points: 10 },
+      'runs.heat': { id },
       'runs.losses': { id },
       'runs.delete': { ids: [1] },
       'runs.undelete': { ids: [1] },

@@ -37,6 +37,7 @@ export function createStandIn({ name, seed }: Experiment, sink: RunSink): Simula
       cancelled = true;
     },
     deliver: () => undefined,
+    deliverHeat: () => undefined,
     progress: () => ({ phase: 'precopy', round: 1, simulatedNs: i, limitNs: samples, pagesLeft: 0, pagesThreshold: 0 }),
   };
 }
