@@ -11,7 +11,7 @@
 //
 // Not modelled: how often a page was written between two transmissions, nor contents.
 
-import type { RowCounts } from '../migration/oracle-rows.ts';
+import { powerOfTwoFrom, type RowCounts } from '../migration/oracle-rows.ts';
 import type { Oracle } from '../migration/oracle.ts';
 import type { HeatLayer, HeatMap, RunSink } from './result.ts';
 
@@ -22,8 +22,7 @@ const WRITTEN_MAX = 16;
 const UINT32_MAX = 0xffff_ffff;
 
 /** Rows of so many pages: a power of two, so that rows and the oracle's chunks nest. */
-export const pagesPerRow = (totalPages: number): number =>
-  2 ** Math.max(0, Math.ceil(Math.log2(Math.max(1, totalPages) / ROWS_MAX)));
+export const pagesPerRow = (totalPages: number): number => powerOfTwoFrom(totalPages / ROWS_MAX);
 
 interface Layer extends Omit<HeatLayer, 'pages'> {
   readonly cells: Uint32Array;

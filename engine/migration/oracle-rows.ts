@@ -50,7 +50,7 @@ export class OracleRows {
   #begun = false;
 
   constructor(pages: number, rowPages: number, everSent: DirtyBitmap, gone: DirtyBitmap) {
-    invariant(rowPages >= 1 && Number.isInteger(Math.log2(rowPages)), 'a row is a power of two pages');
+    invariant(rowPages >= 1 && rowPages === powerOfTwoFrom(rowPages), 'a row is a power of two pages');
     this.#pages = pages;
     this.rowPages = rowPages;
     this.rows = Math.max(1, Math.ceil(pages / rowPages));
@@ -181,6 +181,13 @@ export class OracleRows {
     const from = first - c * CHUNK_PAGES;
     return countDiffering(this.#everSent.chunks[c]!, written, this.#gone.chunks[c], from, from + count - 1);
   }
+}
+
+/** The least power of two that is no less. */
+export function powerOfTwoFrom(least: number): number {
+  let power = 1;
+  while (power < least) power *= 2;
+  return power;
 }
 
 /** Bits from … last of (not sent, or written by any) and not gone. */

@@ -15,7 +15,7 @@ import { invariant } from '../core/invariant.ts';
 import type { DropSink, EmitEvent } from '../core/ports.ts';
 import type { Loss } from './oracle-loss.ts';
 import { DropLedger, LOSS_RUNS_MAX, NO_DROP } from './oracle-loss.ts';
-import { OracleRows } from './oracle-rows.ts';
+import { OracleRows, powerOfTwoFrom } from './oracle-rows.ts';
 
 export interface Verdict {
   /** Page transmissions, and of these the ones beyond the first of each page, and the ones that changed nothing. */
@@ -46,7 +46,7 @@ export class Oracle implements DropSink {
   #needless = 0;
 
   /** `rowPages`: what is counted by row (see OracleRows) is counted for so many pages each; all of RAM, if not given. */
-  constructor(pages: number, rowPages: number = 2 ** Math.ceil(Math.log2(Math.max(1, pages)))) {
+  constructor(pages: number, rowPages: number = powerOfTwoFrom(pages)) {
     this.#pages = pages;
     this.#everSent = new DirtyBitmap(pages);
     this.#gone = new DirtyBitmap(pages);

@@ -109,7 +109,7 @@ describe('what the oracle counts by row', () => {
   it('is what a log of every write and every transmission gives', () => {
     fc.assert(
       fc.property(
-        shapes.chain(([pages, rowPages]) => fc.tuple(fc.constant([pages!, rowPages!] as const), steps(pages!))),
+        shapes.chain(([pages, rowPages]) => fc.tuple(fc.constant([pages, rowPages] as const), steps(pages))),
         ([[pages, rowPages], list]) => {
           const oracle = new Oracle(pages, rowPages);
           const slow = new SlowRows(pages, rowPages);
