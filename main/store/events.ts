@@ -35,16 +35,31 @@ export function queryEvents(db: Database.Database, file: string, id: number, que
       `SELECT number, time_ns, duration_ns, kind, text, source, detail FROM event WHERE ${conditions.join(' AND ')} ORDER BY number LIMIT ?`,
     )
     .all(...params, limit)
-    .map((one): StoredEvent => {
-      const { time_ns, duration_ns, source, detail, ...rest } = readRow(file, eventRowSchema, one);
-      return {
-        ...rest,
-        timeNs: time_ns,
-        durationNs: duration_ns,
-        detail: fromJson(file, detail) as RunEvent['detail'],
-        ...(source === null ? {} : { source }),
-      };
-    });
+    .map((one) => toEvent(file, one));
+}
+
+/**
+ * All events by the time at which they begin, a span before what lies within it. The connection takes no writes until the last
+ * one was taken, or the iteration was ended.
+ */
+export function* eventsByTime(db: Database.Database, file: string, id: number): Generator<StoredEvent> {
+  const rows = db
+    .prepare(
+      'SELECT number, time_ns, duration_ns, kind, text, source, detail FROM event WHERE run_id = ? ORDER BY time_ns, duration_ns DESC, number',
+    )
+    .iterate(id);
+  for (const row of rows) yield toEvent(file, row);
+}
+
+function toEvent(file: string, row: unknown): StoredEvent {
+  const { time_ns, duration_ns, source, detail, ...rest } = readRow(file, eventRowSchema, row);
+  return {
+    ...rest,
+    timeNs: time_ns,
+    durationNs: duration_ns,
+    detail: fromJson(file, detail) as RunEvent['detail'],
+    ...(source === null ? {} : { source }),
+  };
 }
 
 export interface EventCounts {

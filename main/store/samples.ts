@@ -35,6 +35,31 @@ export function readSamples(
   return readLevel(db, file, run, position, 0, first, count);
 }
 
+export interface Stretch {
+  readonly first: number;
+  readonly count: number;
+}
+
+/**
+ * The samples of a run as consecutive stretches of about `rows` each, cut where the store's own chunks are: who reads them one
+ * by one decodes every chunk once and holds few.
+ */
+export function readStretches(db: Database.Database, run: number, rows: number): Stretch[] {
+  const chunks = db
+    .prepare('SELECT first, count FROM chunk WHERE run_id = ? AND position = ? AND level = 0 ORDER BY first')
+    .all(run, TIMES) as Stretch[];
+  const stretches: Stretch[] = [];
+  let [first, count] = [0, 0];
+  for (const chunk of chunks) {
+    if (count > 0 && count + chunk.count > rows) {
+      stretches.push({ first, count });
+      [first, count] = [chunk.first, 0];
+    }
+    count += chunk.count;
+  }
+  return count === 0 ? stretches : [...stretches, { first, count }];
+}
+
 /** Envelope of the samples from the last one at or before `fromNs` to the first one at or after `toNs`. */
 export function readEnvelope(
   db: Database.Database,

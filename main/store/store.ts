@@ -7,7 +7,7 @@ import { StoreError, translating } from './errors.ts';
 import type { RunRow, StoredEvent, StoredRun } from './rows.ts';
 import * as configs from './configs.ts';
 import * as drafts from './drafts.ts';
-import { countEvents, queryEvents, type EventCounts, type EventQuery } from './events.ts';
+import { countEvents, eventsByTime, queryEvents, type EventCounts, type EventQuery } from './events.ts';
 import { hasHeat, readHeat } from './heat.ts';
 import * as marks from './marks.ts';
 import { countRuns, findRun, listRuns, markBroken, type ListQuery } from './runs.ts';
@@ -17,7 +17,7 @@ import { readSpark, type Spark } from './sparks.ts';
 import { countMatching, distinctValues, queryGroups, queryTable, type Group } from './table.ts';
 import type { Condition, TablePage, TableQuery } from './table.ts';
 import type { TableColumn } from './tableColumns.ts';
-import { readEnvelope, readSamples, type Envelope } from './samples.ts';
+import { readEnvelope, readSamples, readStretches, type Envelope, type Stretch } from './samples.ts';
 import { RunWriter, type NewRun } from './writer.ts';
 
 export interface StoreOptions extends OpenOptions {
@@ -60,6 +60,11 @@ export class Store {
     return this.#ask(() => queryEvents(this.#db, this.file, id, { from, limit }));
   }
 
+  /** See events.ts: no writes by this store until the iteration has ended. */
+  eventsByTime(id: number): Generator<StoredEvent> {
+    return eventsByTime(this.#db, this.file, id);
+  }
+
   eventsWhere(id: number, query: EventQuery): StoredEvent[] {
     return this.#ask(() => queryEvents(this.#db, this.file, id, query));
   }
@@ -71,6 +76,11 @@ export class Store {
   /** Samples of one column, by its position among the run's series; TIMES is the time axis. */
   samples(id: number, position: number, first = 0, count = Number.MAX_SAFE_INTEGER): Float64Array {
     return this.#ask(() => readSamples(this.#db, this.file, id, position, first, count));
+  }
+
+  /** How to read all samples in pieces of about `rows`. */
+  stretches(id: number, rows: number): Stretch[] {
+    return this.#ask(() => readStretches(this.#db, id, rows));
   }
 
   envelope(
