@@ -9,6 +9,8 @@ import { writeSync } from 'node:fs';
 export interface Terminal {
   /** Writes to standard output. */
   out(text: string): void;
+  /** Writes bytes to standard output. */
+  bytes(bytes: Uint8Array): void;
   /** Writes a line to standard error. */
   say(text: string): void;
   /** Rewrites the last line of standard error; does nothing where nobody watches. Empty text removes the line. */
@@ -62,7 +64,11 @@ export function processTerminal(): Terminal & { dispose(): void } {
   return {
     out(text) {
       clearProgress();
-      if (!readerGone) writeAll(text);
+      if (!readerGone) writeAll(Buffer.from(text));
+    },
+    bytes(bytes) {
+      clearProgress();
+      if (!readerGone) writeAll(bytes);
     },
     say(text) {
       clearProgress();
@@ -88,8 +94,7 @@ export function processTerminal(): Terminal & { dispose(): void } {
   };
 
   /** All of it, before the process may end: pipes are asynchronous streams, and process.exit would cut them short. */
-  function writeAll(text: string): void {
-    const bytes = Buffer.from(text);
+  function writeAll(bytes: Uint8Array): void {
     for (let from = 0; from < bytes.length;) {
       try {
         from += writeSync(1, bytes, from);
