@@ -9,7 +9,7 @@ import { ExportError, writeFileWhole } from '../../export/target.ts';
 import type { Store } from '../../store/store.ts';
 import { nearest, UsageError, type Command } from '../command.ts';
 import { dbOption, existingStore, runId } from '../storeOption.ts';
-import { formatCount } from '../summary.ts';
+import { formatCount } from '../../contract/format.ts';
 import { EXIT, type ExitCode, type Terminal } from '../terminal.ts';
 import { printable, printableJson } from '../text.ts';
 
