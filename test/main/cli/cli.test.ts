@@ -164,7 +164,7 @@ describe('list and show', () => {
     const db = aStoreFile(Array.from({ length: 50 }, (_, i) => `run ${i}`));
     const script = `"${process.execPath}" main/cli/brownout.js show 1 --json --db "${db}" | head -c 10; echo "\${PIPESTATUS[0]}"`;
     const { stdout, stderr } = await promisify(execFile)('bash', ['-c', script], { cwd: ROOT });
-    expect(stdout).toMatch(/^\{\n {2}"run": ?0\n$/);
+    expect(stdout).toMatch(/^\{\n {2}"forma0\n$/);
     expect(stderr).toBe('');
   });
 });
