@@ -110,7 +110,7 @@ function add(
   const text = (value: unknown, otherwise: string): string => (typeof value === 'string' ? value : otherwise);
   found.set(name, {
     name,
-    title: before?.title ?? text(schema.title, path.at(-1) ?? name),
+    title: before?.title ?? text(schema.title, name),
     help: before?.help ?? text(schema.description, ''),
     // Branches of one choice may disagree (a rate of pages here, of bytes there): then the first holds.
     type: before?.type ?? type,

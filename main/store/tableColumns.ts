@@ -95,15 +95,15 @@ const EXPECTED =
 const CONFIG = '(SELECT substr(config.hash, 1, 12) FROM config WHERE config.id = run.config_id)';
 
 /** Short names for what is asked for most. */
-const SHORT: Readonly<Record<string, string>> = {
-  device: 'devices.type',
-  format: 'iommu.format',
-  limit: 'migration.downtime_limit',
-  link: 'migration.link',
-  memory: 'guest.memory',
-  viommu: 'viommu.mode',
-  workload: 'guest.workloads.pattern',
-};
+const SHORT: readonly (readonly [name: string, path: string, title: string])[] = [
+  ['device', 'devices.type', 'Devices'],
+  ['format', 'iommu.format', 'Page tables'],
+  ['limit', 'migration.downtime_limit', 'Downtime limit'],
+  ['link', 'migration.link', 'Link'],
+  ['memory', 'guest.memory', 'Memory'],
+  ['viommu', 'viommu.mode', 'vIOMMU'],
+  ['workload', 'guest.workloads.pattern', 'Workloads'],
+];
 
 let known: readonly TableColumn[] | undefined;
 
@@ -131,9 +131,9 @@ export function tableColumns(): readonly TableColumn[] {
       help: 'The same for runs that differ in their seed alone.',
       source: { kind: 'sql', sql: CONFIG },
     },
-    ...Object.entries(SHORT).flatMap(([name, path]) => {
+    ...SHORT.flatMap(([name, path, title]) => {
       const column = configColumns().find((one) => one.name === path);
-      return column === undefined ? [] : [ofConfig({ ...column, name })];
+      return column === undefined ? [] : [ofConfig({ ...column, name, title })];
     }),
     ...configColumns().map(ofConfig),
   ];
