@@ -56,19 +56,22 @@ function makeSpark(db: Database.Database, file: string, id: number): Spark {
     for (const { greatest } of columns) sum += Number.isFinite(greatest[i]!) ? greatest[i]! : 0;
     for (let at = stretch(fromNs[i]!); at <= stretch(toNs[i]!); at++) peaks[at] = Math.max(peaks[at] ?? 0, sum);
   }
-  const moment = (kind: 'stop' | 'resume', order: 'ASC' | 'DESC'): number | null =>
+  // Of several migrations in one run the last blackout is the one that counts.
+  const last = (kind: 'stop' | 'resume'): number | null =>
     (db
       .prepare(
-        `SELECT time_ns FROM event WHERE run_id = ? AND kind = ? AND source IS NULL ORDER BY number ${order} LIMIT 1`,
+        'SELECT time_ns FROM event WHERE run_id = ? AND kind = ? AND source IS NULL ORDER BY number DESC LIMIT 1',
       )
       .pluck()
       .get(id, kind) as number | undefined) ?? null;
+  const stopNs = last('stop');
+  const resumeNs = last('resume');
   const summary = db.prepare('SELECT summary FROM run_document WHERE run_id = ?').pluck().get(id);
   const start = typeof summary === 'string' ? (fromJson(file, summary) as { startNs?: unknown }).startNs : null;
   return {
     ...{ id, endNs, peaks },
     startNs: typeof start === 'number' ? start : null,
-    stopNs: moment('stop', 'ASC'),
-    resumeNs: moment('resume', 'DESC'),
+    stopNs,
+    resumeNs: stopNs !== null && resumeNs !== null && resumeNs >= stopNs ? resumeNs : null,
   };
 }
