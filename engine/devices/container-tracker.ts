@@ -28,8 +28,10 @@ import type { BlockGrain } from './block-grain.ts';
 import type { PageRange } from './config.ts';
 import type { DeviceLog, IovaRange } from './device-log.ts';
 import { loggingHulls } from './device-log.ts';
-import type { FlushOrder, QueryRange, Report } from './domain-sync.ts';
+import type { FlushOrder, Report } from './domain-sync.ts';
 import { readAll, syncMappings, syncSections } from './domain-sync.ts';
+import { askForMappings, bitmapsNs, readsTogether } from './sync-calls.ts';
+import type { QueryRange } from './sync-calls.ts';
 
 export interface ContainerTrackerOptions {
   readonly container: VmmContainer;
@@ -173,6 +175,7 @@ export class ContainerTracker implements DirtyTracker {
       if (grain.config.collapse) durationNs += grain.collapseSections(nowNs + durationNs, domain, this.#sections);
       durationNs += this.#options.costs.dirty_ioctl + this.#options.costs.iotlb_flush;
     }
+    if (container.logging) container.type1?.tell(nowNs);
     container.logging = false;
     return Math.round(durationNs);
   }
@@ -189,8 +192,8 @@ export class ContainerTracker implements DirtyTracker {
     if (!this.#options.duringPrecopy && !lastStage) return report;
     if (container.tracker === 'iommu') this.#harvestDomains(nowNs, into, lastStage, report);
     else if (container.tracker === 'device') this.#harvestLogs(into, report);
-    else if (container.tracker === 'everything') this.#everything(into, report);
-    else if (container.tracker === 'pinned') this.#pinned(into, report);
+    else if (container.tracker === 'everything') this.#everything(nowNs, into, report);
+    else if (container.tracker === 'pinned') this.#pinned(nowNs, into, report);
     const guest = this.#options.guest();
     if (guest !== null && container.tracker !== 'pinned')
       report.durationNs += guest.replay() * this.#options.costs.viommu_walk;
@@ -201,8 +204,8 @@ export class ContainerTracker implements DirtyTracker {
 
   #harvestDomains(nowNs: number, into: DirtyBitmap, lastStage: boolean, report: Report): void {
     const mappings = this.#mappings;
-    const { domains, name } = this.#container;
-    const sync = { ...this.#options, name, nowNs, into, lastStage, report, runs: this.#runs };
+    const { domains, name, type1 } = this.#container;
+    const sync = { ...this.#options, type1, name, nowNs, into, lastStage, report, runs: this.#runs };
     for (const { domain, tracked } of domains) {
       if (!tracked) continue;
       if (mappings === null) syncSections(sync, domain, this.#sections);
@@ -237,28 +240,38 @@ export class ContainerTracker implements DirtyTracker {
     }
   }
 
-  #everything(into: DirtyBitmap, report: Report): void {
-    const { costs } = this.#options;
+  #everything(nowNs: number, into: DirtyBitmap, report: Report): void {
     const mappings = this.#mappings;
     for (const section of this.#sections) {
       if (section.readonly) continue;
       into.setRange(section.ramPage, section.pages);
       report.pages += section.pages;
-      report.durationNs += costs.dirty_ioctl;
     }
     mappings?.forEach((_iova, ramPage, pages) => {
       into.setRange(ramPage, pages);
       report.pages += pages;
     });
-    report.durationNs += (mappings?.count ?? 0) * costs.viommu_sync_mapping;
+    report.durationNs += this.#askNs(nowNs);
   }
 
-  #pinned(into: DirtyBitmap, report: Report): void {
+  #pinned(nowNs: number, into: DirtyBitmap, report: Report): void {
     for (const { firstPage, pages } of this.#options.pinned) {
       into.setRange(firstPage, pages);
       report.pages += pages;
     }
-    report.durationNs += this.#options.costs.dirty_ioctl * this.#sections.length;
+    report.durationNs += this.#askNs(nowNs);
+  }
+
+  /** The calls of a sync whose answer is known: for each section or guest mapping, or for all of them together. */
+  #askNs(nowNs: number): number {
+    const { costs, query } = this.#options;
+    const { type1 } = this.#container;
+    const mappings = this.#mappings;
+    if (mappings !== null) return askForMappings({ costs, query, type1, nowNs }, mappings).ns;
+    const asked = this.#sections.filter((section) => !section.readonly).sort((a, b) => a.gpaPage - b.gpaPage);
+    if (type1 === null) return costs.dirty_ioctl * asked.length;
+    if (query === 'space' && readsTogether(type1, nowNs, asked)) return bitmapsNs(type1, costs, asked);
+    return asked.reduce((ns, section) => ns + bitmapsNs(type1, costs, [section]), 0);
   }
 
   /** What DMA can reach now, for the ranges of a device's log. */

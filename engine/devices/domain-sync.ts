@@ -6,6 +6,8 @@
 // driver must flush before it reads as well, or the last writes would never be in memory: after-clear does both then.
 // Range of a query: one for each mapped section, as QEMU asks; or one for the whole space, which Linux ends without a word
 // at the first hole, so that nothing behind it is read or cleaned.
+// A type1 container passes over holes, answers with a bitmap whose bits cost time too, and may want to be asked mapping by
+// mapping (viommu/type1-bitmaps.ts).
 // Guest mappings: QEMU asks for each, an ioctl and a flush apiece, under the big lock. The bits are read in one pass, since
 // their order does not matter, and are placed by each mapping's translated address; the time is that of the single queries,
 // and what lies between clear and flush of each is let pass once, for all. Only devices go on meanwhile: a driver's requests
@@ -23,10 +25,12 @@ import { POWER_OF_TWO } from '../iommu/leafchoice.ts';
 import { DirtyRuns } from '../iommu/runs.ts';
 import type { GuestMappings } from '../viommu/guest-mappings.ts';
 import type { RamSection } from '../viommu/ram-map.ts';
+import type { Type1Bitmaps } from '../viommu/type1-bitmaps.ts';
 import type { BlockGrain } from './block-grain.ts';
+import { askForMappings, bitmapsNs, readsTogether } from './sync-calls.ts';
+import type { QueryRange } from './sync-calls.ts';
 
 export type FlushOrder = 'after-clear' | 'before-clear' | 'never';
-export type QueryRange = 'section' | 'space';
 export type Report = { -readonly [K in keyof HarvestReport]: HarvestReport[K] };
 
 export const BEHIND_HOLE = 'never read: the query of the whole space ended at a hole';
@@ -44,6 +48,7 @@ export interface Sync {
   readonly dropLastOfReplicated: boolean;
   readonly drop: DropSink;
   readonly grain: BlockGrain;
+  readonly type1: Type1Bitmaps | null;
   readonly advance: (untilNs: number) => void;
   readonly advanceDma: (untilNs: number) => void;
   readonly nowNs: number;
@@ -54,13 +59,13 @@ export interface Sync {
 }
 
 export function syncSections(sync: Sync, domain: Domain, sections: readonly RamSection[]): void {
-  if (sync.query === 'section') {
+  const ascending = [...sections].sort((a, b) => a.gpaPage - b.gpaPage);
+  if (sync.query === 'section' || (sync.type1 !== null && !readsTogether(sync.type1, sync.nowNs, ascending))) {
     for (const section of sections) if (!section.readonly) readSections(sync, domain, [section]);
     return;
   }
-  const ascending = [...sections].sort((a, b) => a.gpaPage - b.gpaPage);
   let reached = ascending.length;
-  if (sync.walkStopsAtHole) {
+  if (sync.walkStopsAtHole && sync.type1 === null) {
     const gap = ascending.findIndex((section, i) => i > 0 && section.gpaPage !== endOf(ascending[i - 1]!));
     // A walk that starts in a hole reads nothing.
     reached = ascending[0]?.gpaPage !== 0 ? 0 : gap < 0 ? ascending.length : gap;
@@ -73,7 +78,7 @@ export function syncSections(sync: Sync, domain: Domain, sections: readonly RamS
 function readSections(sync: Sync, domain: Domain, sections: readonly RamSection[]): void {
   const { flush, costs, advance, nowNs, report, into, runs } = sync;
   const scale = pagesPerGranule(domain);
-  report.durationNs += costs.dirty_ioctl;
+  report.durationNs += sync.type1 === null ? costs.dirty_ioctl : bitmapsNs(sync.type1, costs, sections);
   if (flushesFirst(sync, domain)) {
     flushSections(domain, sections);
     report.iotlbFlushes++;
@@ -112,7 +117,7 @@ function readSections(sync: Sync, domain: Domain, sections: readonly RamSection[
 
 export function syncMappings(sync: Sync, domain: Domain, mappings: GuestMappings): void {
   const { flush, costs, report, into, runs } = sync;
-  if (sync.query === 'space' && sync.walkStopsAtHole) {
+  if (sync.query === 'space' && sync.walkStopsAtHole && sync.type1 === null) {
     // Page 0 is never mapped: the walk starts in a hole.
     report.durationNs += costs.dirty_ioctl;
     if (!sync.lastStage) return;
@@ -150,10 +155,11 @@ export function syncMappings(sync: Sync, domain: Domain, mappings: GuestMappings
     domain.flushDomain();
   }
   const flushes = (flushedFirst ? 1 : 0) + (flush === 'after-clear' ? 1 : 0);
-  const ioctls = sync.query === 'space' ? 1 : mappings.count;
+  const asked = askForMappings(sync, mappings);
+  const ioctls = asked.ioctls;
   report.entriesTouched += mappings.pagesMapped;
   report.iotlbFlushes += ioctls * flushes;
-  report.durationNs += mappings.count * costs.viommu_sync_mapping;
+  report.durationNs += asked.ns;
   report.durationNs += ioctls * flushes * costs.iotlb_flush + mappings.pagesMapped * costs.pte_walk;
 }
 

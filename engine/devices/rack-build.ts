@@ -16,6 +16,7 @@ import { EmulatedIotlb } from '../viommu/emulated-iotlb.ts';
 import { GuestDma } from '../viommu/guest-dma.ts';
 import { RamMap } from '../viommu/ram-map.ts';
 import type { ContainerDomain } from '../viommu/vmm-container.ts';
+import { Type1Bitmaps } from '../viommu/type1-bitmaps.ts';
 import { VmmContainer } from '../viommu/vmm-container.ts';
 import { BlockGrain } from './block-grain.ts';
 import type { DeviceConfig } from './config.ts';
@@ -81,6 +82,10 @@ export class RackBuilder {
     const choice = chooseTracker(configs, tracking);
     const kinds = [true, false].filter((kind) => choice.tracked.includes(kind));
     const domains = kinds.map((tracked): ContainerDomain => ({ domain: this.#domain(tracked, behindViommu), tracked }));
+    const type1 =
+      tracking.api === 'type1' && choice.asksContainer
+        ? new Type1Bitmaps({ name, rules: iommu.type1Rules, costs, emit: this.options.emit })
+        : null;
     const container = new VmmContainer({
       name,
       domains,
@@ -88,7 +93,7 @@ export class RackBuilder {
       unmapPolicy: iommu.unmap,
       defectUnmapWithoutQuery: defects.unmapWithoutQuery,
       mappingsMax: tracking.api === 'type1' ? iommu.type1Mappings : Infinity,
-      refusesLargeBitmaps: tracking.api === 'type1',
+      type1,
       ramPages,
       costs,
       drop,

@@ -8,6 +8,7 @@ import type { PteFormat } from '../iommu/formats/format.ts';
 import type { IotlbGeometry } from '../iommu/iotlb.ts';
 import type { ViommuConfig } from '../viommu/config.ts';
 import type { RamSection } from '../viommu/ram-map.ts';
+import type { Type1Rules } from '../vfio/type1-rules.ts';
 import type { UnmapPolicyName } from '../iommu/unmappolicies.ts';
 import type { VmmContainer } from '../viommu/vmm-container.ts';
 import type { BlockGrain, GrainConfig } from './block-grain.ts';
@@ -15,7 +16,8 @@ import type { DeviceConfig } from './config.ts';
 import type { ContainerTracker } from './container-tracker.ts';
 import type { DeviceDma } from './device-dma.ts';
 import type { DeviceLog } from './device-log.ts';
-import type { FlushOrder, QueryRange } from './domain-sync.ts';
+import type { FlushOrder } from './domain-sync.ts';
+import type { QueryRange } from './sync-calls.ts';
 import type { TrackerPolicy } from './tracker-choice.ts';
 import type { VfioDevice } from './vfio-device.ts';
 
@@ -30,6 +32,7 @@ export interface RackIommu {
   readonly grain: GrainConfig;
   /** Mappings that a type1 container may hold (dma_entry_limit). */
   readonly type1Mappings: number;
+  readonly type1Rules: Type1Rules;
 }
 
 /** Known defects, by what QEMU or Linux did. */

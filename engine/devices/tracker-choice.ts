@@ -15,6 +15,8 @@ export interface TrackerChoice {
   readonly tracker: TrackerKind;
   /** Per device, in their order: whether its HWPT is tracked. */
   readonly tracked: readonly boolean[];
+  /** The kernel's container answers with dirty bitmaps: whatever the VMM reports, it has asked for it. */
+  readonly asksContainer: boolean;
   readonly why: string;
 }
 
@@ -34,7 +36,12 @@ export function chooseTracker(devices: readonly ChoiceInput[], policy: TrackerPo
   const able = devices.map((device) => device.iommuDirty && policy.formatTracks);
   const allLog = devices.length > 0 && devices.every((d) => d.dmaLogging !== null && d.pageTracking !== 'off');
   const container = policy.api === 'type1' ? containerOfType1(policy) : containerOfIommufd(able, policy);
-  const choice = (tracker: TrackerKind, why: string): TrackerChoice => ({ tracker, tracked: able, why });
+  const choice = (tracker: TrackerKind, why: string, asksContainer = false): TrackerChoice => ({
+    tracker,
+    tracked: able,
+    asksContainer,
+    why,
+  });
   switch (policy.forced) {
     case 'device':
       return choice('device', 'forced');
@@ -43,11 +50,15 @@ export function chooseTracker(devices: readonly ChoiceInput[], policy: TrackerPo
     case 'none':
       return choice(policy.forced, 'forced');
     case 'iommu':
-      return choice(container === 'none' ? 'everything' : container, 'forced');
+      return container === 'none' ? choice('everything', 'forced') : choice(container, 'forced', true);
     case 'auto':
       if (allLog) return choice('device', 'every device logs its own DMA');
       if (container === 'none') return choice('everything', 'neither the devices nor the IOMMU can track');
-      return choice(container, policy.api === 'type1' ? 'type1 reports what its mappings hold' : 'the IOMMU can track');
+      return choice(
+        container,
+        policy.api === 'type1' ? 'type1 reports what its mappings hold' : 'the IOMMU can track',
+        true,
+      );
   }
 }
 

@@ -8,6 +8,7 @@ import type { DeviceConfig, TrafficConfig } from '../devices/config.ts';
 import { DeviceRack } from '../devices/device-rack.ts';
 import type { BbmLevel } from '../iommu/splitblock.ts';
 import { trackingHardwareOf } from '../iommu/trackinghardware.ts';
+import type { Type1Rules } from '../vfio/type1-rules.ts';
 import type { RamLayout, RamSection } from '../machine/layout.ts';
 import type { ViommuConfig } from '../viommu/config.ts';
 import { formatRow } from './formats.ts';
@@ -54,6 +55,7 @@ export function buildRack(
       unmap: iommu.unmap,
       faults: iommu.fault,
       type1Mappings: iommu.type1.mappings,
+      type1Rules: type1Rules(experiment),
       grain: {
         split: iommu.split.when,
         order: iommu.split.order,
@@ -166,6 +168,15 @@ function viommuConfig({ viommu, guest }: Experiment): ViommuConfig | null {
     requestQueue: viommu.queue,
     iotlbEntries: viommu.iotlb,
     cpus: guest.vcpus,
+  };
+}
+
+function type1Rules({ iommu }: Experiment): Type1Rules {
+  const { unmap_dirty, bitmap } = iommu.type1;
+  return {
+    unmapDirty: unmap_dirty,
+    bitmapBase: bitmap === 'aligned' ? 'aligned' : 'iova',
+    retrieval: bitmap === 'per-slot' ? 'slot' : 'range',
   };
 }
 

@@ -20,8 +20,6 @@ interface NotYet {
 
 export const NOT_YET: readonly NotYet[] = [
   { path: 'iommu.pins', works: ['copy'], what: 'pinning a guest once for each container' },
-  { path: 'iommu.type1.unmap_dirty', works: ['whole-mappings'], what: 'the single-mapping rule' },
-  { path: 'iommu.type1.bitmap', works: ['from-iova'], what: 'another bitmap base' },
 ];
 
 /** Every place that a path with `[]` leads to, with its value. */

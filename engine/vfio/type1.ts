@@ -18,14 +18,13 @@ import { IntervalIndex } from '../iommufd/interval-index.ts';
 import type { PageSource, PinAccount } from '../iommufd/memory.ts';
 import * as vfio from '../iommufd/vfio-uapi.ts';
 import type { BitSink } from '../iommufd/user-bitmap.ts';
+import { BITMAP_BYTES_MAX, bitZero, bitmapFits, readsDirty, unmapsWithDirty } from './bitmap-rules.ts';
 import { AS_MERGED } from './type1-rules.ts';
 import type { Type1Rules } from './type1-rules.ts';
 import { isValid } from './valid-iova.ts';
 import type { ValidRange } from './valid-iova.ts';
 import { TRACKED_PAGES_MAX, VfioDma } from './vfio-dma.ts';
 
-/** Most bytes of a bitmap: 2^31 pages, 8 TiB at 4 KiB. */
-export const BITMAP_BYTES_MAX = 1n << 28n;
 /** Pages pinned at a time: PAGE_SIZE / sizeof(struct page *). */
 const PIN_BATCH = 512;
 
@@ -157,7 +156,7 @@ export class Type1Container {
       return refuse('EINVAL', 'not tracking, or not the smallest page size');
     }
     if (!all && this.v2 && this.bisects(span)) return refuse('EINVAL', 'the range bisects a mapping');
-    if (dirty && this.rules.unmapDirty === 'one-mapping' && !this.isOneMapping(span)) {
+    if (dirty && !unmapsWithDirty(this.rules, this.isOneMapping(span))) {
       return refuse('EINVAL', 'the range is not exactly one mapping');
     }
     if (vaddr) return this.invalidateVaddrs(span);
@@ -238,7 +237,7 @@ export class Type1Container {
     if (((iova | size) & (this.pageSize - 1n)) !== 0n) return refuse('EINVAL', 'the range is not aligned');
     if (!this.tracking) return refuse('EINVAL', 'tracking is off');
     if (this.bisects(span)) return refuse('EINVAL', 'the range bisects a mapping');
-    if (this.rules.retrieval === 'slot' && !this.isOneMapping(span)) {
+    if (!readsDirty(this.rules, this.isOneMapping(span))) {
       return refuse('EINVAL', 'the range is not exactly one mapping');
     }
     this.readDirty(span, sink);
@@ -259,9 +258,8 @@ export class Type1Container {
 
   /** The page bit 0 of a bitmap for a range stands for. */
   bitmapBase(firstPage: number): number {
-    if (this.rules.bitmapBase === 'iova') return firstPage;
-    const wordPages = 64 * Number(this.pageSize / 4096n);
-    return Math.floor(firstPage / wordPages) * wordPages;
+    const perBit = Number(this.pageSize / 4096n);
+    return bitZero(this.rules, Math.floor(firstPage / perBit)) * perBit;
   }
 
   /** VFIO_IOMMU_GET_INFO. */
@@ -269,7 +267,7 @@ export class Type1Container {
     if (argsz !== undefined && argsz < vfio.INFO_MIN_SIZE) return refuse('EINVAL', 'argsz too small');
     return ok(
       vfio.containerInfo(argsz, this.pageSizes, {
-        migration: { pgsizeBitmap: this.pageSize, maxDirtyBitmapSize: BITMAP_BYTES_MAX },
+        migration: { pgsizeBitmap: this.pageSize, maxDirtyBitmapSize: BigInt(BITMAP_BYTES_MAX) },
         dmaAvail: this.available,
         iovaRanges: this.validRanges.length === 0 ? undefined : this.validRanges,
       }),
@@ -361,14 +359,12 @@ export class Type1Container {
     return dma !== undefined && dma.startPage === span.startPage && dma.lastPage === span.lastPage;
   }
 
-  /** verify_bitmap_size(): a whole number of 64-bit words for the pages, at most 256 MiB. */
+  /** For what the user says; sizes that a double does not hold exactly are far beyond any bitmap. */
   private bitmapFits(iova: bigint, size: bigint, bitmap: vfio.VfioBitmap): boolean {
     // __ffs(0) is 64 on x86-64, and a shift by 64 is one by 0.
     const pageSize = bitmap.pgsize === 0n ? 1n : bitmap.pgsize & -bitmap.pgsize;
-    const pages = size / pageSize;
-    const leadIn = this.rules.bitmapBase === 'iova' ? 0n : (iova / pageSize) % 64n;
-    const words = (pages + leadIn + 63n) / 64n;
-    return pages !== 0n && bitmap.size !== 0n && bitmap.size <= BITMAP_BYTES_MAX && bitmap.size >= 8n * words;
+    const leadIn = Number((iova / pageSize) % 64n);
+    return bitmapFits(this.rules, leadIn, Number(size / pageSize), Number(bitmap.size));
   }
 
   private reportDirty(dma: VfioDma, rangeFirst: number, sink: BitSink): void {

@@ -33,6 +33,7 @@ import { unmapPolicyNamed } from '../iommu/unmappolicies.ts';
 import { UnmapTask } from '../iommu/unmaptask.ts';
 import { NOT_TAKEN, TAKEN_DIRTY, mapSingle, takeSingle } from '../iommu/singleleaf.ts';
 import type { InFlight } from './in-flight.ts';
+import type { Type1Bitmaps } from './type1-bitmaps.ts';
 import { NOTHING_IN_FLIGHT } from './in-flight.ts';
 
 export type TrackerKind = 'device' | 'iommu' | 'everything' | 'pinned' | 'none';
@@ -57,8 +58,8 @@ export interface VmmContainerOptions {
   readonly defectUnmapWithoutQuery: boolean;
   /** Mappings it may hold (type1's dma_entry_limit); Infinity: no limit. */
   readonly mappingsMax: number;
-  /** type1 refuses a bitmap of more than 256 MiB. */
-  readonly refusesLargeBitmaps: boolean;
+  /** The bitmaps of a type1 container that is asked for dirt; null: another interface, or nobody asks. */
+  readonly type1: Type1Bitmaps | null;
   readonly ramPages: number;
   readonly costs: Costs;
   readonly drop: DropSink;
@@ -87,6 +88,7 @@ export class VmmContainer {
   readonly name: string;
   readonly domains: readonly ContainerDomain[];
   readonly tracker: TrackerKind;
+  readonly type1: Type1Bitmaps | null;
   readonly logs: LogReader[] = [];
   /** Dirt found at unmaps, by RAM page; the next harvest takes it. */
   readonly found: DirtyBitmap;
@@ -98,7 +100,6 @@ export class VmmContainer {
   /** The devices' writes between an unmap's steps. */
   inFlight: InFlight = NOTHING_IN_FLIGHT;
   readonly #policy: UnmapPolicy;
-  readonly #refusesLargeBitmaps: boolean;
   readonly #mappingsMax: number;
   readonly #costs: Costs;
   readonly #drop: DropSink;
@@ -118,7 +119,7 @@ export class VmmContainer {
     this.tracker = options.tracker;
     this.found = new DirtyBitmap(options.ramPages);
     this.#policy = unmapPolicyNamed(options.defectUnmapWithoutQuery ? 'unmap-only' : options.unmapPolicy);
-    this.#refusesLargeBitmaps = options.refusesLargeBitmaps;
+    this.type1 = options.type1;
     this.#mappingsMax = options.mappingsMax;
     this.#costs = options.costs;
     this.#drop = options.drop;
@@ -128,9 +129,10 @@ export class VmmContainer {
     this.#onlyDomain = plain && (only.tracked || options.tracker !== 'iommu') ? only.domain : null;
     const { iommu_map, iommu_unmap, iotlb_flush } = options.costs;
     this.#mapped = ok(iommu_map);
-    this.#singleNs = this.#policy.steps.reduce((sum, op) => sum + stepNs(op, options.costs, 1, 1), 0);
+    this.#singleNs = this.#policy.steps.reduce((sum, op) => sum + this.#stepNs(op, 1, 1), 0);
     this.#asksFirst = READS.has(this.#policy.steps[0]!);
-    this.#unmapNsMax = Math.max(this.#singleNs, iommu_unmap + iotlb_flush);
+    const askNs = options.type1?.pageNsMax ?? 0;
+    this.#unmapNsMax = askNs + Math.max(this.#singleNs, iommu_unmap + iotlb_flush);
     invariant(shift >= 12, 'guest memory is mapped in granules of at least a page');
     this.#pagesPerGranule = 1 << (shift - 12);
   }
@@ -192,6 +194,42 @@ export class VmmContainer {
       if (durationNs >= 0) return durationNs;
     }
     if (!this.logging || this.tracker === 'none') return this.#plainUnmap(nowNs, iovaPage, pages, pieces);
+    if (this.type1 !== null && entry === 'translated') {
+      const askNs = this.#askType1(nowNs, this.type1, iovaPage, ramPage, pages, pieces);
+      return askNs + this.#unmapLogged(nowNs + askNs, iovaPage, ramPage, pages, pieces, entry);
+    }
+    return this.#unmapLogged(nowNs, iovaPage, ramPage, pages, pieces, entry);
+  }
+
+  /** The bitmaps of an unmap: one for all its mappings, or one each. */
+  #askType1(
+    nowNs: number,
+    type1: Type1Bitmaps,
+    iovaPage: number,
+    ramPage: number,
+    pages: number,
+    pieces: number,
+  ): number {
+    const together = type1.unmapsTogether(nowNs, iovaPage, pages, pieces);
+    let askNs = together ? type1.call(iovaPage, pages, this.#costs.dirty_ioctl) : 0;
+    const pagesEach = pages / pieces;
+    for (let at = 0; at < pages; at += pagesEach) {
+      const first = iovaPage + at;
+      askNs += together
+        ? type1.bits(iovaPage, first, pagesEach, ramPage + at)
+        : type1.unmapped(first, pagesEach, ramPage + at);
+    }
+    return askNs;
+  }
+
+  #unmapLogged(
+    nowNs: number,
+    iovaPage: number,
+    ramPage: number,
+    pages: number,
+    pieces: number,
+    entry: UnmapEntry,
+  ): number {
     if (this.tracker === 'iommu') return this.#unmapTaking(nowNs, iovaPage, ramPage, pages, pieces, entry);
     let durationNs = this.#plainUnmap(nowNs, iovaPage, pages, pieces);
     if (this.tracker === 'everything' || this.tracker === 'pinned') {
@@ -211,16 +249,19 @@ export class VmmContainer {
 
   /**
    * One unmap of everything, with translated_addr 0: bits are set at the IOVA's own number as RAM page, the pages that were
-   * written stay unknown. type1 refuses a bitmap of that size (E2BIG): nothing is set at all then.
+   * written stay unknown. type1 refuses a bitmap of that size (E2BIG), or more than one mapping: nothing is set at all then.
    */
   unmapAllAtZero(nowNs: number, mappings: GuestMappings): number {
     const taking = this.logging && (this.tracker === 'iommu' || this.tracker === 'device');
+    const { type1 } = this;
+    const space = mappings.space.limitPage + 1;
+    const refused = this.logging && type1 !== null && !type1.unmapsTogether(nowNs, 0, space, mappings.count + 1);
     let queries = 0;
     const misplaced = (iovaPage: number, pages: number): void => {
       for (let i = 0; i < pages; i++) {
         const ramPage = mappings.translate(iovaPage + i);
         if (ramPage >= 0) this.#drop.dropped(nowNs, this.name, AT_ZERO, ramPage, 1);
-        if (!this.#refusesLargeBitmaps && iovaPage + i < this.found.pages) this.#find(iovaPage + i, 1);
+        if (!refused && iovaPage + i < this.found.pages) this.#find(iovaPage + i, 1);
       }
     };
     if (taking && this.tracker === 'iommu') {
@@ -238,7 +279,12 @@ export class VmmContainer {
         mappings.forEach((iovaPage, _ramPage, pages) => log.report(iovaPage, pages, misplaced));
       }
     }
-    if (this.logging && this.tracker === 'everything') this.#find(0, this.found.pages);
+    if (this.logging && type1 !== null && !taking) {
+      queries++;
+      mappings.forEach((iovaPage, _ramPage, pages) => {
+        misplaced(iovaPage, pages);
+      });
+    } else if (this.logging && this.tracker === 'everything') this.#find(0, this.found.pages);
     mappings.forEach((iovaPage, _ramPage, pages) => {
       for (const { domain } of this.domains) this.#removeEntries(domain, iovaPage, pages);
     });
@@ -266,16 +312,17 @@ export class VmmContainer {
     else domain.flushRange(iovaPage, 1);
     const { iommu_unmap, iotlb_flush } = this.#costs;
     if (!logging) return iommu_unmap + iotlb_flush;
+    const askNs = this.type1 === null ? 0 : this.type1.unmapped(iovaPage, 1, ramPage);
     if (this.tracker !== 'iommu') {
       this.#find(ramPage, 1);
-      return iommu_unmap + iotlb_flush;
+      return askNs + iommu_unmap + iotlb_flush;
     }
     if (taken === TAKEN_DIRTY) {
       if (this.#policy.steps[0] !== 'remove') this.#find(ramPage, 1);
       else this.#drop.dropped(nowNs + iommu_unmap, this.name, NOT_READ, ramPage, 1);
     }
     if (this.#asksFirst) this.counters.queries++;
-    return this.#singleNs;
+    return askNs + this.#singleNs;
   }
 
   /** Nobody asks for dirt. */
@@ -305,7 +352,7 @@ export class VmmContainer {
     );
     let timeNs = nowNs;
     for (const op of policy.steps) {
-      const costNs = stepNs(op, this.#costs, pieces, pages);
+      const costNs = this.#stepNs(op, pieces, pages);
       // A read happens at the beginning of its ioctl; what takes a translation away has happened at the end of its time.
       const reads = READS.has(op);
       const atNs = reads ? timeNs : timeNs + costNs;
@@ -331,6 +378,29 @@ export class VmmContainer {
       if (task !== null && entry === 'translated') this.#findRuns(task.found, iovaPage, ramPage, pages);
     }
     return timeNs - nowNs;
+  }
+
+  /**
+   * What a step of an unmap takes: an ioctl and a flush for each mapping, a look for each page. What a type1 container is
+   * asked has been counted with its bitmaps.
+   */
+  #stepNs(op: MicroOp, pieces: number, pages: number): number {
+    const { dirty_ioctl, iotlb_flush, iommu_unmap, pte_walk } = this.#costs;
+    switch (op) {
+      case 'read':
+      case 'read-and-clear':
+        return (this.type1 === null ? dirty_ioctl * pieces : 0) + pte_walk * pages;
+      case 'flush':
+        return iotlb_flush * pieces;
+      case 'non-present':
+      case 'exchange':
+        return iommu_unmap * pieces;
+      case 'read-back':
+      case 'look':
+        return pte_walk * pages;
+      case 'remove':
+        return iommu_unmap * pieces;
+    }
   }
 
   /** Says what a step dropped, and forgets it. */
@@ -381,25 +451,6 @@ export class VmmContainer {
 const READS: ReadonlySet<MicroOp> = new Set<MicroOp>(['read', 'read-and-clear']);
 
 const TAKES: ReadonlySet<MicroOp> = new Set<MicroOp>(['remove', 'exchange', 'non-present']);
-
-/** What a step of an unmap takes: an ioctl and a flush for each mapping, a look for each page. */
-function stepNs(op: MicroOp, costs: Costs, pieces: number, pages: number): number {
-  switch (op) {
-    case 'read':
-    case 'read-and-clear':
-      return costs.dirty_ioctl * pieces + costs.pte_walk * pages;
-    case 'flush':
-      return costs.iotlb_flush * pieces;
-    case 'non-present':
-    case 'exchange':
-      return costs.iommu_unmap * pieces;
-    case 'read-back':
-    case 'look':
-      return costs.pte_walk * pages;
-    case 'remove':
-      return costs.iommu_unmap * pieces;
-  }
-}
 
 function causeOf(op: MicroOp, policy: UnmapPolicy, entry: UnmapEntry): string {
   if (op === 'flush') return HELD_TOO_LATE;

@@ -9,6 +9,7 @@ import { KEEP_GRAIN } from '../../engine/devices/block-grain.ts';
 import { DeviceRack } from '../../engine/devices/device-rack.ts';
 import { DEVICE_MODELS } from '../../engine/devices/models.ts';
 import { formatNamed } from '../../engine/iommu/formats/table.ts';
+import { AS_MERGED } from '../../engine/vfio/type1-rules.ts';
 import type { ViommuConfig } from '../../engine/viommu/config.ts';
 import { PER_CPU_QUEUE } from '../../engine/viommu/flush-queue.ts';
 import type { Bench, Round } from './bench.ts';
@@ -49,6 +50,7 @@ function aRack(traffic: Partial<TrafficConfig>, viommu: Partial<ViommuConfig>): 
       faults: 'lost',
       grain: KEEP_GRAIN,
       type1Mappings: 65_535,
+      type1Rules: AS_MERGED,
     },
     viommu: {
       mode: 'shadow',

@@ -17,7 +17,7 @@ const grouped = (value: number): string => value.toLocaleString('en');
 function run(
   file: string,
   [from, to]: readonly [from: string, to: string] = ['', ''],
-): { summary: Summary; events: RunEvent[] } {
+): { summary: Summary; events: RunEvent[]; writesPerSecond: number } {
   // Examples are numbered for the gallery; their names stay.
   const name = readdirSync(new URL('examples/', ROOT)).find((entry) => entry.endsWith(`-${file}.yaml`))!;
   expect(document).toContain(name);
@@ -27,16 +27,23 @@ function run(
   if (!parsed.ok) throw new Error(parsed.problems.map(({ path, message }) => `${path}: ${message}`).join('\n'));
   let summary: Summary | undefined;
   const events: RunEvent[] = [];
+  let writes = -1;
+  const rates: number[] = [];
   const simulation = createSimulation(parsed.experiment, {
-    head: () => undefined,
-    samples: () => undefined,
+    head: ({ series }) => {
+      writes = series.findIndex(({ id }) => id.startsWith('writes.device.'));
+    },
+    samples: ({ columns }) => {
+      if (writes >= 0) rates.push(...columns[writes]!);
+    },
     event: (event) => events.push(event),
     finished: (made) => {
       summary = made;
     },
   });
   while (!simulation.advance(100_000));
-  return { summary: summary!, events };
+  const writesPerSecond = rates.reduce((sum, rate) => sum + rate, 0) / rates.length;
+  return { summary: summary!, events, writesPerSecond };
 }
 
 describe('experiments of the discussions', () => {
@@ -55,6 +62,26 @@ describe('experiments of the discussions', () => {
     expect(run('nic-behind-a-strict-viommu').summary.pages.lost).toBe(0);
     const compared = ['update: as-is', 'update: compared'] as const;
     expect(run('a-change-that-is-no-change', compared).summary.pages.lost).toBe(0);
+  });
+
+  it('type1: calls, pages a second and shifted bytes are those of the document, under each rule', () => {
+    const file = 'one-unmap-for-many-mappings';
+    const bitmaps = ({ events }: ReturnType<typeof run>): Record<string, number> =>
+      events.find(({ detail }) => 'copiedBytes' in detail)!.detail as Record<string, number>;
+    const rate = (run: { writesPerSecond: number }): string => grouped(Math.round(run.writesPerSecond));
+    const whole = run(file);
+    const single = run(file, ['whole-mappings', 'one-mapping']);
+    expect(document).toContain(`${grouped(bitmaps(whole)['calls']!)} calls bring the bitmaps`);
+    expect(document).toContain(`${grouped(bitmaps(single)['calls']!)} calls are made`);
+    expect(document).toContain(`serves ${rate(single)} pages/s instead of ${rate(whole)}`);
+    expect(single.events.filter(({ kind }) => kind === 'error').map(({ detail }) => detail['errno'])).toEqual([
+      'EINVAL',
+    ]);
+    const aligned = bitmaps(run(file, ['whole-mappings', 'whole-mappings, bitmap: aligned']));
+    expect(bitmaps(whole)['kernelShiftedBytes']! / 1e6).toBeCloseTo(1.6, 1);
+    expect(aligned['kernelShiftedBytes']).toBe(0);
+    expect(aligned['copiedBytes']! / 1e6).toBeCloseTo(1.7, 1);
+    expect(aligned['shiftedBytes']! / aligned['copiedBytes']!).toBeCloseTo(0.75, 1);
   });
 
   it('a sync over guest mappings takes what the document says, with and without room in the emulated IOTLB', () => {

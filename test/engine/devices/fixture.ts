@@ -11,6 +11,7 @@ import { KEEP_GRAIN } from '../../../engine/devices/block-grain.ts';
 import { DeviceRack } from '../../../engine/devices/device-rack.ts';
 import { DEVICE_MODELS } from '../../../engine/devices/models.ts';
 import { formatNamed } from '../../../engine/iommu/formats/table.ts';
+import { AS_MERGED } from '../../../engine/vfio/type1-rules.ts';
 
 export const MS = 1e6;
 export const US = 1e3;
@@ -91,6 +92,7 @@ export class Bench {
         faults: 'lost',
         grain: KEEP_GRAIN,
         type1Mappings: 65_535,
+        type1Rules: AS_MERGED,
         ...overrides.iommu,
       },
       tracking: {
