@@ -32,18 +32,19 @@ export interface DirtyTracker {
   readonly name: string;
   /** A harvest waits for every vCPU to leave the guest: one that sleeps in a throttle holds it up. */
   readonly kicksVcpus?: boolean;
-  start(nowNs: number): Outcome<number>;
+  start(nowNs: number): Outcome<LockReport>;
   /** Sets the bit of every page written since the last harvest and forgets it; `lastStage`: nothing writes any more. */
   harvest(nowNs: number, into: DirtyBitmap, lastStage: boolean): HarvestReport;
   /**
    * Only KVM's manual mode: re-protects pages it has reported, before they are sent; `first` and `count` cover one
    * chunk. Clearing early is safe, clearing after the page was read loses dirt.
    */
-  clear?(nowNs: number, firstPage: number, count: number): ClearReport;
+  clear?(nowNs: number, firstPage: number, count: number): LockReport;
   stop(nowNs: number): number;
 }
 
-export interface ClearReport {
+/** How long a call took, and for how much of it a lock was held that stalls faulting vCPUs (KVM's mmu_lock). */
+export interface LockReport {
   readonly durationNs: number;
   readonly lockHeldNs: number;
 }

@@ -17,7 +17,7 @@ import type { Costs } from '../core/costs.ts';
 import type { Outcome } from '../core/errno.ts';
 import { ok, refuse } from '../core/errno.ts';
 import { invariant } from '../core/invariant.ts';
-import type { DirtyTracker, DropSink, HarvestReport } from '../core/ports.ts';
+import type { DirtyTracker, DropSink, HarvestReport, LockReport } from '../core/ports.ts';
 import { DirtyRuns } from '../iommu/runs.ts';
 import type { GuestDma } from '../viommu/guest-dma.ts';
 import type { GuestMappings } from '../viommu/guest-mappings.ts';
@@ -114,7 +114,7 @@ export class ContainerTracker implements DirtyTracker {
     return this.#options.guest()?.mappings ?? null;
   }
 
-  start(nowNs: number): Outcome<number> {
+  start(nowNs: number): Outcome<LockReport> {
     this.#options.advance(nowNs);
     const container = this.#container;
     const { costs } = this.#options;
@@ -144,7 +144,7 @@ export class ContainerTracker implements DirtyTracker {
     this.#sayBlind(nowNs);
     container.found.reset();
     container.logging = true;
-    return ok(Math.round(durationNs));
+    return ok({ durationNs: Math.round(durationNs), lockHeldNs: 0 });
   }
 
   /** What this container's trackers will never see. */

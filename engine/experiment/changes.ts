@@ -32,6 +32,8 @@ export interface Scene {
   readonly thread: MigrationThread;
   /** Modules that are not plugged now. */
   readonly unplugged: Set<string>;
+  /** Memory comes and goes also while a migration is under way, which QEMU refuses. */
+  readonly hotplugWhileMigrating: boolean;
   migrate(nowNs: number): boolean;
   wakeThread(nowNs: number): void;
 }
@@ -76,11 +78,10 @@ function act(world: Scene, nowNs: number, change: Change): Result {
       return rack.setRate(nowNs, change.device, change.rate);
     case 'plug-device':
     case 'unplug-device': {
-      const command = change.do === 'plug-device' ? 'device_add' : 'device_del';
-      if (thread.status !== 'none' && thread.end === null)
-        return refuse('EBUSY', `${command} not allowed while migrating`);
-      const result = change.do === 'plug-device' ? rack.plug(nowNs, change.device) : rack.unplug(nowNs, change.device);
-      return result.ok ? note(world, nowNs, 'map-change', `${change.device}: ${command}`) : result;
+      const plugs = change.do === 'plug-device';
+      if (thread.status !== 'none' && thread.end === null) return refuseWhileMigrating(plugs);
+      const result = plugs ? rack.plug(nowNs, change.device) : rack.unplug(nowNs, change.device);
+      return result.ok ? note(world, nowNs, 'map-change', `${change.device}: ${commandOf(plugs)}`) : result;
     }
     case 'region':
       return changeMap(world, nowNs, `${change.size / PAGE_SIZE} pages become ${change.to}`, () => {
@@ -114,6 +115,11 @@ function act(world: Scene, nowNs: number, change: Change): Result {
   }
 }
 
+const commandOf = (plugs: boolean): string => (plugs ? 'device_add' : 'device_del');
+/** QEMU's system/qdev-monitor.c, for every device: a memory module is one. */
+const refuseWhileMigrating = (plugs: boolean): Result =>
+  refuse('EBUSY', `${commandOf(plugs)} not allowed while migrating`);
+
 /** One transaction of the memory map; the big lock is held throughout. */
 function changeMap(world: Scene, nowNs: number, text: string, change: () => void): Result {
   const faultsBefore = faults(world);
@@ -138,9 +144,10 @@ const faults = (world: Scene): number =>
 function plug(world: Scene, nowNs: number, name: string, present: boolean): Result {
   const dimm = world.layout.dimms.find((section) => section.name === name);
   if (dimm === undefined) return refuse('ENODEV', `no module ${name}`);
+  const active = world.thread.status !== 'none' && world.thread.end === null;
+  if (active && !world.hotplugWhileMigrating) return refuseWhileMigrating(present);
   if (world.unplugged.has(name) !== present) return refuse('EEXIST', `${name} is ${present ? 'plugged' : 'unplugged'}`);
   const { ramPage: first, pages } = dimm;
-  const active = world.thread.status !== 'none' && world.thread.end === null;
   return changeMap(world, nowNs, `${name} ${present ? 'plugged' : 'unplugged'}`, () => {
     if (present) {
       world.unplugged.delete(name);

@@ -289,6 +289,11 @@ export const memoryMapSchema = z.strictObject({
     description: 'A flat-view change is applied as deletes and adds, compared first, or regions never merge.',
     source: 'QEMU system/memory.c; discussion of October 2020',
   }),
+  hotplug_while_migrating: field(z.boolean().prefault(false), {
+    title: 'memory hotplug while migrating',
+    description: 'Lets memory modules come and go during a migration all the same, to see the race that QEMU forbids.',
+    source: 'QEMU refuses device_add and device_del while migrating (system/qdev-monitor.c)',
+  }),
 });
 
 const defect = (title: string, description: string, source: string, byDefault: boolean): z.ZodPrefault<z.ZodBoolean> =>

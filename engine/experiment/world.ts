@@ -49,6 +49,7 @@ export class World implements Scene {
   thread: MigrationThread;
   /** Modules that are not plugged now. */
   readonly unplugged: Set<string>;
+  readonly hotplugWhileMigrating: boolean;
   /** When the last migration ended; -1 while there is one to come or under way. */
   endedNs = -1;
   #threadId: ActorId;
@@ -65,6 +66,7 @@ export class World implements Scene {
     this.ram = buildRam(experiment, layout);
     this.map = buildMap(experiment, layout, this.ram);
     this.unplugged = new Set(absentDimms(experiment, layout).map(({ name }) => name));
+    this.hotplugWhileMigrating = experiment.memory_map.hotplug_while_migrating;
     this.oracle = new Oracle(layout.totalPages, pagesPerRow(layout.totalPages));
 
     const configs = vcpuConfigs(experiment, costs);

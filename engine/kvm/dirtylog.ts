@@ -22,10 +22,10 @@
 
 import { DirtyBitmap } from '../core/bitmap.ts';
 import { ok, type Outcome } from '../core/errno.ts';
-import type { ClearReport, HarvestReport } from '../core/ports.ts';
+import type { LockReport, HarvestReport } from '../core/ports.ts';
 import { Protection } from './protection.ts';
 import { gib, loggedPages, type Memslot } from './slots.ts';
-import type { KvmTracking, KvmTrackingConfig } from './tracking.ts';
+import { startReport, type KvmTracking, type KvmTrackingConfig } from './tracking.ts';
 
 export const PML_ENTRIES = 512;
 
@@ -67,14 +67,14 @@ export class KvmDirtyLog implements KvmTracking {
     return { armed: this.#protection.armed, fresh: this.#fresh, seen: this.#seen };
   }
 
-  start(): Outcome<number> {
+  start(): Outcome<LockReport> {
     this.#logging = true;
-    let ns = this.#config.costs.log_enable;
-    for (const slot of this.#slots) ns += this.#enable(slot);
-    return ok(Math.round(ns));
+    let lockHeldNs = 0;
+    for (const slot of this.#slots) lockHeldNs += this.#enable(slot);
+    return ok(startReport(this.#config.costs, lockHeldNs));
   }
 
-  /** KVM_SET_USER_MEMORY_REGION with KVM_MEM_LOG_DIRTY_PAGES. */
+  /** KVM_SET_USER_MEMORY_REGION with KVM_MEM_LOG_DIRTY_PAGES; returns how long its pages are protected, under mmu_lock. */
   #enable(slot: Memslot): number {
     if (slot.readonly) return 0;
     const { backingPages, eagerSplit, costs } = this.#config;
@@ -146,7 +146,7 @@ export class KvmDirtyLog implements KvmTracking {
     };
   }
 
-  clear(_nowNs: number, firstPage: number, count: number): ClearReport {
+  clear(_nowNs: number, firstPage: number, count: number): LockReport {
     if (this.mode === 'legacy') return { durationNs: 0, lockHeldNs: 0 };
     const { costs, backingPages, eagerSplit } = this.#config;
     const armed = this.#protection.armed;

@@ -13,13 +13,13 @@
 import { DirtyBitmap } from '../core/bitmap.ts';
 import { ok, type Outcome } from '../core/errno.ts';
 import { invariant } from '../core/invariant.ts';
-import type { HarvestReport } from '../core/ports.ts';
+import type { HarvestReport, LockReport } from '../core/ports.ts';
 import type { Actor } from '../core/scheduler.ts';
 import { PML_ENTRIES } from './dirtylog.ts';
 import { DirtyLimit } from './dirtylimit.ts';
 import { Protection } from './protection.ts';
 import { gib, type Memslot } from './slots.ts';
-import type { KvmTracking, KvmTrackingConfig } from './tracking.ts';
+import { startReport, type KvmTracking, type KvmTrackingConfig } from './tracking.ts';
 
 const RESERVED_ENTRIES = 64;
 
@@ -88,11 +88,11 @@ export class KvmDirtyRing implements KvmTracking {
     ];
   }
 
-  start(): Outcome<number> {
+  start(): Outcome<LockReport> {
     this.#logging = true;
-    let ns = this.#config.costs.log_enable;
-    for (const slot of this.#slots) ns += this.#enable(slot);
-    return ok(Math.round(ns));
+    let lockHeldNs = 0;
+    for (const slot of this.#slots) lockHeldNs += this.#enable(slot);
+    return ok(startReport(this.#config.costs, lockHeldNs));
   }
 
   #enable(slot: Memslot): number {

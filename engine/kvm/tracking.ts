@@ -1,6 +1,6 @@
 // What the machine and the migration see of KVM's dirty tracking, whichever way it reports.
 
-import type { DirtyTracker } from '../core/ports.ts';
+import type { DirtyTracker, LockReport } from '../core/ports.ts';
 import type { Actor } from '../core/scheduler.ts';
 import type { DirtyLimit } from './dirtylimit.ts';
 import type { Memslot } from './slots.ts';
@@ -52,3 +52,9 @@ export interface KvmCosts {
   readonly log_clear: number;
   readonly log_clear_page: number;
 }
+
+/** Switching the log on: what is protected at once is protected under mmu_lock, and vCPUs that fault wait for it. */
+export const startReport = (costs: KvmCosts, lockHeldNs: number): LockReport => ({
+  durationNs: Math.round(costs.log_enable + lockHeldNs),
+  lockHeldNs: Math.round(lockHeldNs),
+});

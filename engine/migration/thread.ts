@@ -188,7 +188,8 @@ export class MigrationThread implements Actor, BlackoutHost {
       const started = tracker.start(nowNs + Math.round(ns));
       if (!started.ok) return this.#giveUp(nowNs, 'failed', `${tracker.name}: ${started.errno}: ${started.why}`);
       this.#trackersStarted++;
-      ns += started.value;
+      ns += started.value.durationNs;
+      this.#parts.guest.stall(started.value.lockHeldNs * config.costs.lock_stall);
     }
     for (const device of this.devices) {
       const ready = device.setup(nowNs + Math.round(ns));

@@ -153,13 +153,32 @@ describe('a change of the memory map', () => {
     expect(lossy.events[lossy.summary.losses[0]!.eventIndex]!.kind).toBe('loss');
   });
 
-  it('memory that is plugged on the way is migrated too, and memory that is unplugged is not missed', () => {
+  it('memory is neither plugged nor unplugged while a migration runs, as QEMU refuses it, but before and after it is', () => {
+    const guest = { ...GUEST, dimms: [{ name: 'dimm0', size: '64MiB' }] };
+    for (const [change, command] of [
+      ['plug-memory', 'device_add'],
+      ['unplug-memory', 'device_del'],
+    ] as const) {
+      const refused = run([{ do: change, at: '400ms', dimm: 'dimm0' }], { guest });
+      expect(texts(refused, 'note')).toContain(`${change} refused: EBUSY: ${command} not allowed while migrating`);
+      expect(texts(refused, 'map-change')).toEqual([]);
+      expect(refused.summary.outcome).toBe('completed');
+      const before = run([{ do: change, at: '50ms', dimm: 'dimm0' }], { guest });
+      expect(texts(before, 'map-change')).toHaveLength(1);
+    }
+  });
+
+  it('with the race switched on, memory plugged on the way is migrated too, and memory unplugged is not missed', () => {
     const dimms = [{ name: 'dimm0', size: '64MiB' }];
-    const plugged = run([{ do: 'plug-memory', at: '400ms', dimm: 'dimm0' }], { guest: { ...GUEST, dimms } });
+    const memory_map = { hotplug_while_migrating: true };
+    const plugged = run([{ do: 'plug-memory', at: '400ms', dimm: 'dimm0' }], {
+      guest: { ...GUEST, dimms },
+      memory_map,
+    });
     expect(plugged.summary.outcome).toBe('completed');
     expect(plugged.summary.pages.lost).toBe(0);
     expect(plugged.summary.pages.total! - plugged.summary.pages.resent!).toBe(32768 + 16384 + 130);
-    const gone = run([{ do: 'unplug-memory', at: '400ms', dimm: 'dimm0' }], { guest: { ...GUEST, dimms } });
+    const gone = run([{ do: 'unplug-memory', at: '400ms', dimm: 'dimm0' }], { guest: { ...GUEST, dimms }, memory_map });
     expect(gone.summary.outcome).toBe('completed');
     expect(gone.summary.pages.lost).toBe(0);
     expect(gone.summary.pages.total).toBeLessThan(plugged.summary.pages.total!);

@@ -60,7 +60,10 @@ const experiments = fc.record({
     clear_chunk: fc.constantFrom('256KiB', '16MiB', '1GiB'),
     precopy: fc.boolean(),
   }),
-  memory_map: fc.record({ update: fc.constantFrom('as-is', 'compared', 'unmergeable') }),
+  memory_map: fc.record({
+    update: fc.constantFrom('as-is', 'compared', 'unmergeable'),
+    hotplug_while_migrating: fc.boolean(),
+  }),
   changes: fc.uniqueArray(change, { maxLength: 3 }),
   migration: fc.record({
     bandwidth: fc.constantFrom('0MiB/s', '60MiB/s', '120MiB/s'),

@@ -3,7 +3,13 @@
 import { DirtyBitmap } from '../../../engine/core/bitmap.ts';
 import { costsWith, type CostName } from '../../../engine/core/costs.ts';
 import { ok, type Outcome } from '../../../engine/core/errno.ts';
-import type { DirtyTracker, EngineEvent, HarvestReport, MigratableDevice } from '../../../engine/core/ports.ts';
+import type {
+  DirtyTracker,
+  EngineEvent,
+  HarvestReport,
+  LockReport,
+  MigratableDevice,
+} from '../../../engine/core/ports.ts';
 import { Scheduler, type ActorId } from '../../../engine/core/scheduler.ts';
 import { MIGRATION_DEFAULTS, type MigrationConfig } from '../../../engine/migration/config.ts';
 import { Oracle } from '../../../engine/migration/oracle.ts';
@@ -23,9 +29,9 @@ export class PlainTracker implements DirtyTracker {
     this.dirty = new DirtyBitmap(pages);
   }
 
-  start(): Outcome<number> {
+  start(): Outcome<LockReport> {
     this.dirty.reset();
-    return ok(0);
+    return ok({ durationNs: 0, lockHeldNs: 0 });
   }
 
   stop(): number {

@@ -156,7 +156,39 @@ describe('the decision', () => {
     expect(one(2_999_999).thread.stopNs).toBeGreaterThan(0);
   });
 
-  it('a device of 300 MB at the default bandwidth never completes under 2,235 ms, and syncs at every step', () => {
+  it('a device of 300 MB at 134,217 bytes per ms completes from a downtime limit of 2,236 ms on, not of 2,235', () => {
+    // 300,000,000 / 134,217 = 2,235.2 ms.
+    const run = (downtimeMs: number): MigrationBench => {
+      const bench = new MigrationBench({
+        pages: 20_000,
+        config: { switchoverBandwidth: 134_217_000, downtimeLimitNs: downtimeMs * MS, timeoutNs: 2e9 },
+        costs: { page_send: 1000, sync_fixed: 100_000 },
+        devices: [plainDevice('mlx', 300_000_000)],
+      });
+      bench.finish();
+      return bench;
+    };
+    expect(run(2235).thread.end).toBe('timed out');
+    expect(run(2236).thread.end).toBe('completed');
+    // "Plus remaining RAM": what the exact query finds counts too. 109,212 bytes are left between the two: 26 pages.
+    const withRam = (pages: number): MigrationBench => {
+      const bench = new MigrationBench({
+        pages: 20_000,
+        config: { switchoverBandwidth: 134_217_000, downtimeLimitNs: 2236 * MS, timeoutNs: 2e9 },
+        costs: { page_send: 1000, sync_fixed: 100_000 },
+        devices: [plainDevice('mlx', 300_000_000)],
+      });
+      bench.every(50_000, () => {
+        bench.write(100, pages);
+      });
+      bench.finish();
+      return bench;
+    };
+    expect(withRam(26).thread.end).toBe('completed');
+    expect(withRam(27).thread.end).toBe('timed out');
+  });
+
+  it('a device of 300 MB at the default bandwidth and 300 ms never completes, and syncs at every step', () => {
     const run = (downtimeMs: number): MigrationBench => {
       const bench = new MigrationBench({
         pages: 20_000,
