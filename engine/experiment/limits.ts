@@ -20,3 +20,11 @@ export const MAX_DEVICES = 64;
 export const MAX_CHANGES = 10_000;
 /** Problems reported at once; the rest is counted. */
 export const MAX_PROBLEMS = 100;
+/** Fields that one sweep varies: more than a person can read from any picture. */
+export const MAX_SWEEP_FIELDS = 16;
+/** Values of one field of a sweep, and seeds. */
+export const MAX_SWEEP_VALUES = 1_000;
+/** Runs of one sweep, whatever is asked for: a plan is held in memory. */
+export const MAX_SWEEP_POINTS = 100_000;
+/** Runs of one sweep where nobody asks for more: a product of lists grows faster than one thinks. */
+export const DEFAULT_SWEEP_POINTS = 10_000;

@@ -59,6 +59,15 @@ export function validateExperiment(
   const allowed = Object.keys(experimentSchema.shape) as SectionName[];
   for (const key of Object.keys(input)) {
     if (allowed.includes(key as SectionName)) continue;
+    if (key === 'sweep') {
+      findings.push({
+        path: [key],
+        atKey: true,
+        message: 'this file describes a sweep, not a single run',
+        hint: '`brownout sweep FILE` runs it; without this section it is an experiment.',
+      });
+      continue;
+    }
     findings.push({ path: [key], atKey: true, ...split(unknownKey(key, allowed)) });
   }
   const parsed: Partial<Record<SectionName, unknown>> = {};
@@ -83,7 +92,7 @@ export function validateExperiment(
 }
 
 /** One issue of zod as findings; inside a switch or other union, those of the branch that was meant. */
-function issueFindings(issue: z.core.$ZodIssue, prefix: Path): Finding[] {
+export function issueFindings(issue: z.core.$ZodIssue, prefix: Path): Finding[] {
   const path = [...prefix, ...issue.path.map((step) => (typeof step === 'number' ? step : String(step)))];
   if (issue.code === 'unrecognized_keys') {
     const messages = issue.message.split('\u0000');
@@ -115,7 +124,7 @@ function split(text: string): { message: string; hint: string } {
   return end < 0 ? { message: text, hint: '' } : { message: text.slice(0, end), hint: text.slice(end + 1) };
 }
 
-function sorted(problems: readonly Problem[]): Problem[] {
+export function sorted(problems: readonly Problem[]): Problem[] {
   const ordered = [...problems].sort((a, b) => a.line - b.line || a.column - b.column || (a.path < b.path ? -1 : 1));
   if (ordered.length <= MAX_PROBLEMS) return ordered;
   const rest = ordered.length - MAX_PROBLEMS;

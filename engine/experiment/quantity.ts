@@ -139,6 +139,8 @@ export const percent = (bounds: Bounds): z.ZodType<number, string | number> =>
 
 /** The extra keyword under which a quantity's kind stands in the schema's metadata. */
 export const QUANTITY_KEYWORD = 'x-quantity';
+/** And that of which its values are multiples, as it is written. */
+export const MULTIPLE_KEYWORD = 'x-multiple';
 
 function quantity(kind: Kind, bounds: Bounds): z.ZodType<number, string | number> {
   const wanted = `expected ${kind.noun} such as ${bounds.example}`;
@@ -172,6 +174,7 @@ function quantity(kind: Kind, bounds: Bounds): z.ZodType<number, string | number
       examples: [bounds.example],
       ...(bounds.min === undefined ? {} : { 'x-min': kind.show(bounds.min) }),
       ...(bounds.max === undefined ? {} : { 'x-max': kind.show(bounds.max) }),
+      ...(bounds.multiple === undefined ? {} : { [MULTIPLE_KEYWORD]: kind.show(bounds.multiple) }),
     });
 }
 
@@ -210,6 +213,12 @@ function misplaced(wanted: Kind, text: string, example: string): string {
 
 const TIMES = { ns: 1, us: 1_000, µs: 1_000, ms: 1_000_000, s: 1_000_000_000 } as const;
 
+/** A cost in time in nanoseconds, which need not be whole; undefined where the text is none. */
+export function readCost(text: string): number | undefined {
+  const match = /^\s*(\d{1,15}(?:\.\d{1,6})?)\s?(ns|us|µs|ms|s)\s*$/u.exec(text);
+  return match ? Number(match[1]) * TIMES[match[2] as keyof typeof TIMES] : undefined;
+}
+
 /** A constant of the cost table in its own unit: `2us`, `5.7ns` (also where the unit is ns/page), or a plain ratio. */
 export function costValue(cost: Cost): z.ZodType<number, string | number> {
   const timed = cost.unit.startsWith('ns');
@@ -224,9 +233,9 @@ export function costValue(cost: Cost): z.ZodType<number, string | number> {
       };
       let read: number;
       if (timed) {
-        const match = /^\s*(\d{1,15}(?:\.\d{1,6})?)\s?(ns|us|µs|ms|s)\s*$/u.exec(String(value));
-        if (!match && value !== 0) return problem(`${describe(value)} is not a cost in time\nFor example: ${example}`);
-        read = match ? Number(match[1]) * TIMES[match[2] as keyof typeof TIMES] : 0;
+        const cost = value === 0 ? 0 : readCost(String(value));
+        if (cost === undefined) return problem(`${describe(value)} is not a cost in time\nFor example: ${example}`);
+        read = cost;
       } else {
         if (typeof value !== 'number') return problem(`${describe(value)} is not a number\nFor example: ${example}`);
         read = value;

@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseExperiment } from '../../engine/experiment/parse.ts';
+import { planSweep } from '../../engine/experiment/sweep.ts';
 import { SECTIONS, sectionsOf, withTables } from './fieldtables.ts';
 
 const file = new URL('../../docs/experiment-file.md', import.meta.url);
@@ -30,4 +31,14 @@ describe('docs/experiment-file.md', () => {
       expect(result.ok ? [] : result.problems).toEqual([]);
     }
   });
+});
+
+it('docs/sweeps.md shows sweeps that are valid', () => {
+  const page = readFileSync(new URL('../../docs/sweeps.md', import.meta.url), 'utf8');
+  const shown = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => text!);
+  expect(shown.length).toBeGreaterThan(0);
+  for (const text of shown) {
+    const result = planSweep(text, { fileName: 'sweeps.md' });
+    expect(result.ok ? [] : result.problems).toEqual([]);
+  }
 });

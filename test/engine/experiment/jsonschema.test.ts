@@ -9,7 +9,7 @@ import { validateExperiment } from '../../../engine/experiment/parse.ts';
 
 const root = new URL('../../../', import.meta.url);
 const ajv = new Ajv2020({ strict: true, allErrors: true, allowUnionTypes: true });
-for (const keyword of ['x-source', 'x-unit', 'x-quantity', 'x-min', 'x-max', 'x-default', 'x-governs'])
+for (const keyword of ['x-source', 'x-unit', 'x-quantity', 'x-min', 'x-max', 'x-default', 'x-governs', 'x-multiple'])
   ajv.addKeyword(keyword);
 const schema = experimentJsonSchema();
 const check = ajv.compile(schema);
