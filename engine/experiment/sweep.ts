@@ -49,6 +49,8 @@ export interface SweepPlan {
   /** One value for each field, as it would be written in the file. */
   readonly settings: readonly (readonly unknown[])[];
   readonly seeds: readonly number[];
+  /** Those that its points ask for. */
+  readonly backends: ReadonlySet<Experiment['backend']>;
   readonly points: readonly SweepPoint[];
   /** Combinations left out because another one gives the same runs. */
   readonly repeated: number;
@@ -253,6 +255,7 @@ function settle(draft: Draft, { unsupported = 'refuse' }: PlanOptions): PlanResu
   const settings: (readonly unknown[])[] = [];
   const points: SweepPoint[] = [];
   const known = new Set<string>();
+  const backends = new Set<Experiment['backend']>();
   let repeated = 0;
   let first: Experiment | undefined;
   for (const [index, values] of combinations.entries()) {
@@ -263,6 +266,7 @@ function settle(draft: Draft, { unsupported = 'refuse' }: PlanOptions): PlanResu
       continue;
     }
     first ??= checked.experiment;
+    backends.add(checked.experiment.backend);
     const keys = seeds.map((seed) => runKey(checked.experiment, seed));
     if (known.has(keys[0]!)) {
       repeated++;
@@ -283,7 +287,7 @@ function settle(draft: Draft, { unsupported = 'refuse' }: PlanOptions): PlanResu
   };
   const text = ({ setting, seed }: SweepPoint): string => textOf(source, base, fields, settings[setting]!, seed);
   const { name, tags } = first;
-  const plan = { name, tags, method: draft.method, fields, settings, seeds, points, repeated, experiment, text };
+  const plan = { name, tags, method: draft.method, fields, settings, seeds, backends, points, repeated, experiment, text };
   return { ok: true, source, plan };
 }
 

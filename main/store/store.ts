@@ -14,6 +14,7 @@ import { countRuns, findRun, listRuns, markBroken, type ListQuery } from './runs
 import { readSetting, writeSetting } from './settings.ts';
 import { knowStatus, STATUS_SQL } from './status.ts';
 import { readSpark, type Spark } from './sparks.ts';
+import { SweepTable } from './sweeps.ts';
 import { countMatching, distinctValues, queryGroups, queryTable, type Group } from './table.ts';
 import type { Condition, TablePage, TableQuery } from './table.ts';
 import type { TableColumn } from './tableColumns.ts';
@@ -27,6 +28,7 @@ export interface StoreOptions extends OpenOptions {
 
 export class Store {
   readonly file: string;
+  readonly sweeps: SweepTable;
   readonly #db: Database.Database;
   readonly #clock: () => number;
 
@@ -36,6 +38,7 @@ export class Store {
     this.#clock = options.clock ?? Date.now;
     this.#db = openDatabase(path, options);
     knowStatus(this.#db, this.#clock);
+    this.sweeps = new SweepTable(this.#db, this.file, this.#clock);
   }
 
   /** A run that is about to be made; visible as running from now on. */

@@ -30,6 +30,8 @@ export interface NewRun {
   readonly head: RunHead;
   /** For filters and columns; where it is not given, somebody reads the experiment later. */
   readonly fields?: RunFields;
+  /** The point of a sweep whose run it is; it belongs to it from its first moment. */
+  readonly point?: { readonly sweepId: number; readonly number: number };
 }
 
 /** Values of all columns together that are held at most before they are written: 4 MiB. */
@@ -263,6 +265,11 @@ function insertRun(db: Database.Database, run: NewRun, nowMs: number): number {
   const id = Number(lastInsertRowid);
   db.prepare('INSERT INTO run_document (run_id, experiment) VALUES (?, ?)').run(id, run.experiment);
   if (run.fields !== undefined) setFields(db, id, run.experiment, run.fields);
+  if (run.point !== undefined) {
+    const point = db.prepare('UPDATE sweep_point SET run_id = ?, failure = NULL WHERE sweep_id = ? AND number = ?');
+    const { changes } = point.run(id, run.point.sweepId, run.point.number);
+    if (changes !== 1) throw new Error(`sweep ${run.point.sweepId} has no point ${run.point.number}`);
+  }
   const insertSeries = db.prepare(
     'INSERT INTO series (run_id, position, id, label, unit, kind, source) VALUES (?, ?, ?, ?, ?, ?, ?)',
   );

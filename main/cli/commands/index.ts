@@ -7,6 +7,7 @@ export const COMMANDS: Readonly<Record<string, Load>> = {
   run: () => import('./run.ts'),
   list: () => import('./list.ts'),
   show: () => import('./show.ts'),
+  sweep: () => import('./sweep.ts'),
   export: () => import('./export.ts'),
   import: () => import('./import.ts'),
   qemu: () => import('./qemu.ts'),
