@@ -115,13 +115,13 @@ describe('brownout sweep', () => {
     { timeout: 300_000 },
     async () => {
       const db = join(aFolder(), 'runs.db');
-      const file = aSweepFile(SMALL_SWEEP.replace('seeds: 2', 'seeds: 6'));
+      const file = aSweepFile(SMALL_SWEEP.replace('seeds: 2', 'seeds: 3'));
       new Store(db).close();
       const watching = new Store(db);
       const chance = chances();
       const known = new Map<number, { readonly runId: number | null; readonly hash: string | null }>();
       let kills = 0;
-      for (let attempt = 0; attempt < 60; attempt++) {
+      for (let attempt = 0; attempt < 40; attempt++) {
         const done = watching.sweeps.list()[0]?.done ?? 0;
         // Somewhere between this point and the next but one.
         const when = (): boolean => (watching.sweeps.list()[0]?.done ?? 0) > done;
@@ -140,12 +140,12 @@ describe('brownout sweep', () => {
         }
         kills++;
       }
-      expect(kills).toBeGreaterThan(3);
+      expect(kills).toBeGreaterThan(1);
       const points = watching.sweeps.points(1);
       expect(points.every(({ status }) => status === 'done')).toBe(true);
       // Nothing in pieces is left either.
-      expect(watching.count()).toBe(24);
-      const plan = planOfText(SMALL_SWEEP.replace('seeds: 2', 'seeds: 6'));
+      expect(watching.count()).toBe(12);
+      const plan = planOfText(SMALL_SWEEP.replace('seeds: 2', 'seeds: 3'));
       for (const { number, hash } of points) {
         expect(hash).toBe(theHash({ experiment: plan.experiment(plan.points[number - 1]!) }));
       }
