@@ -287,7 +287,19 @@ function settle(draft: Draft, { unsupported = 'refuse' }: PlanOptions): PlanResu
   };
   const text = ({ setting, seed }: SweepPoint): string => textOf(source, base, fields, settings[setting]!, seed);
   const { name, tags } = first;
-  const plan = { name, tags, method: draft.method, fields, settings, seeds, backends, points, repeated, experiment, text };
+  const plan = {
+    name,
+    tags,
+    method: draft.method,
+    fields,
+    settings,
+    seeds,
+    backends,
+    points,
+    repeated,
+    experiment,
+    text,
+  };
   return { ok: true, source, plan };
 }
 
