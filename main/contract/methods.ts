@@ -11,6 +11,7 @@ import {
   recentExperimentSchema,
 } from './experiments.ts';
 import type { Envelope } from './block.ts';
+import { comparisonSchema, MAX_COMPARED } from './compare.ts';
 import { jobSchema } from './jobs.ts';
 import {
   MAX_EVENTS,
@@ -233,6 +234,15 @@ export const METHODS = {
   /** The run that others are compared with; null: none. */
   'runs.baseline': { params: nothing, result: z.object({ id: z.number().nullable() }) },
   'runs.setBaseline': { params: z.strictObject({ id: runIdSchema.nullable() }), result: done },
+
+  /** Runs side by side. `baselineId` null: the pinned run if it is among them, or else the first. */
+  'compare.get': {
+    params: z.strictObject({
+      ids: z.array(runIdSchema).min(1).max(MAX_COMPARED),
+      baselineId: runIdSchema.nullable(),
+    }),
+    result: comparisonSchema,
+  },
 } as const satisfies Record<string, Method>;
 
 export type MethodName = keyof typeof METHODS;

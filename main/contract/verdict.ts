@@ -207,8 +207,9 @@ function sentSentence({ bytes, pages }: Summary): VerdictSentence[] {
   if (bytes.total === null) return [];
   const parts = [figure(bytes.total, 'bytes', 'summary.bytes.total'), plain(' sent')];
   const factor = timesSent(pages);
+  // Once is what everybody expects.
   const times =
-    factor === null
+    factor === null || factor < 1.05
       ? []
       : [
           plain(' ('),

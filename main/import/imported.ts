@@ -135,3 +135,12 @@ function medianGapNs(observations: readonly Observation[]): number {
   if (gaps.length === 0) return 1e9;
   return gaps.sort((a, b) => a - b)[gaps.length >> 1]!;
 }
+
+/** What stands in the place of an experiment: where the run comes from, and what the file says of the set-up. */
+export function settingsText(run: ImportedRun, file: string): string {
+  const head = `# imported from ${JSON.stringify(file)}: ${FORMAT_NAMES[run.format]}; not an experiment that can be run`;
+  const settings = Object.entries(run.settings).map(
+    ([key, value]) => `${JSON.stringify(key)}: ${JSON.stringify(value)}`,
+  );
+  return `${[head, ...settings].join('\n')}\n`;
+}

@@ -10,6 +10,7 @@ import type { Store } from '../store/store.ts';
 import type { Experiment } from '../../engine/experiment/schema.ts';
 import { SimulationPool } from '../workers/pool.ts';
 import { appHandlers } from './appHandlers.ts';
+import { compareHandlers } from './compareHandlers.ts';
 import { Bell, stateFeed, type Feed } from './feed.ts';
 import { EXAMPLES_FOLDER } from './gallery.ts';
 import type { Answer, Handlers, Parts } from './handlers.ts';
@@ -82,7 +83,7 @@ export class Service {
         this.#changed(ids);
       },
     };
-    this.#handlers = { ...appHandlers(parts), ...runHandlers(parts) };
+    this.#handlers = { ...appHandlers(parts), ...runHandlers(parts), ...compareHandlers(parts) };
     this.#foreignSeen = this.#store.foreignChanges();
     this.#reading = setImmediate(() => {
       this.#tidy();

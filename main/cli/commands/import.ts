@@ -1,6 +1,12 @@
 // `brownout import FILE…`: what other tools measured, kept as runs beside our own.
 import type { RunSink } from '../../../engine/experiment/result.ts';
-import { FORMAT_NAMES, playImportedRun, type ImportFormat, type ImportedRun } from '../../import/imported.ts';
+import {
+  FORMAT_NAMES,
+  playImportedRun,
+  settingsText,
+  type ImportFormat,
+  type ImportedRun,
+} from '../../import/imported.ts';
 import { ImportError } from '../../import/problem.ts';
 import { IMPORT_FORMATS, readImportFile } from '../../import/read.ts';
 import { makeRun } from '../../runs/makeRun.ts';
@@ -70,12 +76,3 @@ const fileNameOf = (path: string): string => path.split('/').at(-1) ?? path;
 /** Only how it ended: whether pages were lost is known of no import. */
 const line = (store: Store, id: number, run: ImportedRun): string =>
   `run ${id}: ${printable(run.name, 40)}: ${verdictLine(store.run(id), ['end', 'blackout'])}`;
-
-/** What stands in the place of an experiment: where the run comes from, and what the file says of the set-up. */
-function settingsText(run: ImportedRun, file: string): string {
-  const head = `# imported from ${JSON.stringify(file)}: ${FORMAT_NAMES[run.format]}; not an experiment that can be run`;
-  const settings = Object.entries(run.settings).map(
-    ([key, value]) => `${JSON.stringify(key)}: ${JSON.stringify(value)}`,
-  );
-  return `${[head, ...settings].join('\n')}\n`;
-}

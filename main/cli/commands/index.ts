@@ -9,6 +9,7 @@ export const COMMANDS: Readonly<Record<string, Load>> = {
   show: () => import('./show.ts'),
   sweep: () => import('./sweep.ts'),
   export: () => import('./export.ts'),
+  compare: () => import('./compare.ts'),
   import: () => import('./import.ts'),
   qemu: () => import('./qemu.ts'),
   serve: () => import('./serve.ts'),

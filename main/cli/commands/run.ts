@@ -1,5 +1,5 @@
 // `brownout run FILE`: an experiment from its file to a kept run and its summary.
-import { parseExperiment, type Problem } from '../../../engine/experiment/parse.ts';
+import { parseExperiment } from '../../../engine/experiment/parse.ts';
 import type { Progress } from '../../../engine/experiment/result.ts';
 import type { Experiment } from '../../../engine/experiment/schema.ts';
 import { MAX_FILE_BYTES } from '../../../engine/experiment/limits.ts';
@@ -12,6 +12,7 @@ import { Store } from '../../store/store.ts';
 import { WorkerFailure } from '../../workers/failure.ts';
 import type { Command } from '../command.ts';
 import { writeRunJson } from '../json.ts';
+import { problemLines } from '../problems.ts';
 import { dbOption, storeFile } from '../storeOption.ts';
 import { formatCount } from '../../contract/format.ts';
 import { short, summaryLines } from '../summary.ts';
@@ -141,13 +142,6 @@ function isQemuError(error: unknown): error is QemuError {
 
 /** The file's text; throws a UsageError that says why it cannot be read. */
 export const readExperimentFile = (name: string): string => readTextFile(name, 'an experiment file', MAX_FILE_BYTES);
-
-/** `file:line:column: field: what is wrong`, and below it what would be right. */
-export function problemLines({ file, line, column, path, message, hint }: Problem): string[] {
-  const where = path === '' ? '' : `${printable(path, 100)}: `;
-  const lines = [`${printable(file)}:${line}:${column}: ${where}${printable(message, 400)}`];
-  return hint === '' ? lines : [...lines, `    ${printable(hint, 400)}`];
-}
 
 /** One line on the terminal, redrawn at most ten times a second; nothing in a pipe. */
 class ProgressBar {

@@ -186,6 +186,7 @@ describe('a session', () => {
       'runs.rename': { id, name: 'x' },
       'runs.baseline': {},
       'runs.setBaseline': { id: 1 },
+      'compare.get': { ids: [999], baselineId: null },
     };
     const wrong: string[] = [];
     for (const [method, given] of Object.entries(params)) {
