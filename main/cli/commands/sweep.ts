@@ -8,13 +8,14 @@ import { Store } from '../../store/store.ts';
 import { keepSweep, planOf, SweepError } from '../../sweeps/plan.ts';
 import { runSweep, sweepTag, type SweepProgress, type SweepWorkers } from '../../sweeps/runSweep.ts';
 import { UsageError, type Command, type Words } from '../command.ts';
+import { problemLines } from '../problems.ts';
 import { dbOption, existingStore, storeFile } from '../storeOption.ts';
 import { formatCount } from '../../contract/format.ts';
 import { settingResults, sweepLines } from '../sweepTable.ts';
 import { EXIT, type ExitCode, type Terminal } from '../terminal.ts';
 import { pad, printable, printableJson } from '../text.ts';
 import { localTime } from './list.ts';
-import { problemLines, readExperimentFile } from './run.ts';
+import { readExperimentFile } from './run.ts';
 
 export const command: Command = {
   operands: 'FILE | list | show ID | resume ID | pause ID | forget ID',
