@@ -13,7 +13,7 @@ const steps = (base: number, units: readonly string[]): readonly AxisScale[] =>
 const thousands = (unit: string): readonly AxisScale[] =>
   steps(
     1000,
-    ['', 'k', 'M', 'G', 'T'].map((prefix) => `${prefix} ${unit}`.trim()),
+    ['', 'k', 'M', 'G', 'T'].map((prefix) => (unit.startsWith('/') ? `${prefix}${unit}` : `${prefix} ${unit}`.trim())),
   );
 
 /** The smallest first. Bytes per second are said in bits, as links are. */
