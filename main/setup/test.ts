@@ -81,6 +81,7 @@ const checks: readonly Check[] = [
   toolCheck('types of everything', 'typescript:tsc', ['-p', '.']),
   toolCheck('types of the window', 'svelte-check', ['--tsconfig', 'renderer/tsconfig.json', '--threshold', 'warning']),
   toolCheck('types of the window’s tests', 'typescript:tsc', ['-p', 'test/renderer']),
+  toolCheck('types of the end-to-end tests', 'typescript:tsc', ['-p', 'test/e2e']),
   toolCheck('lint', 'eslint', ['.']),
   {
     name: 'dependency rule',
