@@ -1,0 +1,186 @@
+// The desktop app, put together. Electron comes as an argument; nothing here runs before it is called.
+//
+// Main is windows, menus, dialogs: no store, no simulation. A window asks for a port (a MessagePort to the engine's process),
+// gets one end and speaks the contract over it; main is out of the path from then on.
+import { join } from 'node:path';
+import type { MenuItem } from '../contract/desktop.ts';
+import { answerCalls } from './calls.ts';
+import { CoreProcess } from './coreProcess.ts';
+import type { MainElectron } from './electron.ts';
+import { lockContents, lockSession } from './lockdown.ts';
+import { Log } from './log.ts';
+import { menuTemplate } from './menu.ts';
+import { FileTrouble, filesOf, isOpenable, readExperimentFile } from './openFiles.ts';
+import { RecentFiles, recentSchema } from './recentFiles.ts';
+import { registerScheme, serveScheme } from './scheme.ts';
+import { UserFile } from './userFile.ts';
+import { Windows } from './windows.ts';
+import { windowStateSchema } from './windowState.ts';
+
+export interface DesktopOptions {
+  /** Words after the program's (and, unpackaged, the app's folder's) name. */
+  readonly words: readonly string[];
+  readonly workingFolder: string;
+  readonly platform: NodeJS.Platform;
+  readonly version: string;
+  readonly storeFile: string;
+  /** The built window. */
+  readonly windowFolder: string;
+  readonly preload: string;
+  /** The bundled entry of the engine's process. */
+  readonly coreModule: string;
+  readonly qemuAllowed: boolean;
+  /** For whoever started us from a shell: one line at a time. */
+  readonly tell: (line: string) => void;
+}
+
+/** The partition of all windows. */
+export const PARTITION = 'persist:brownout';
+/** Told on standard output when the first window is on the screen; `npm start` waits for it. */
+export const SHOWN = 'Brownout’s window is open.';
+
+export function startDesktop(electron: MainElectron, options: DesktopOptions): void {
+  const { app } = electron;
+  const mac = options.platform === 'darwin';
+  const files = filesOf(options.words, options.workingFolder);
+  // A second start hands its files to the first, and is done.
+  if (!app.requestSingleInstanceLock({ files })) {
+    options.tell('Brownout is running already: its window was brought to the front.');
+    app.quit();
+    return;
+  }
+  app.enableSandbox();
+  registerScheme(electron.protocol);
+  // Written beside the logs for whoever wants to look; sent nowhere.
+  electron.crashReporter.start({ uploadToServer: false, productName: 'Brownout' });
+  // What Chromium would do on the network by itself.
+  for (const name of [
+    'disable-background-networking',
+    'disable-component-update',
+    'disable-domain-reliability',
+    'no-pings',
+  ]) {
+    app.commandLine.appendSwitch(name);
+  }
+
+  const log = new Log(app.getPath('logs'));
+  const say = (line: string): void => {
+    log.write(line);
+  };
+  say(`Brownout ${options.version} begins`);
+  lockContents(electron, say);
+
+  const waiting: string[] = [...files];
+  let openPath = (path: string): void => {
+    waiting.push(path);
+  };
+  // On a Mac files come as events, also before the app is ready.
+  app.on('open-file', (event, path) => {
+    event.preventDefault();
+    if (isOpenable(path)) openPath(path);
+  });
+
+  app.on('window-all-closed', () => {
+    if (!mac) app.quit();
+  });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      app.quit();
+    });
+  }
+
+  void app.whenReady().then(() => {
+    const session = electron.session.fromPartition(PARTITION);
+    const devTools = !app.isPackaged;
+    serveScheme(session, options.windowFolder);
+    lockSession(session, { devTools });
+    const user = app.getPath('userData');
+    const recent = new RecentFiles(new UserFile(join(user, 'recent.json'), recentSchema));
+    const core = new CoreProcess({
+      electron,
+      module: options.coreModule,
+      core: {
+        storeFile: options.storeFile,
+        version: options.version,
+        host: 'desktop',
+        qemuAllowed: options.qemuAllowed,
+      },
+      say,
+      failed: (error) => {
+        options.tell(`brownout: ${error.message}`);
+        electron.dialog.showErrorBox('Brownout cannot open its store', `${error.message}\n\n${options.storeFile}`);
+        app.exit(1);
+      },
+    });
+    const windows = new Windows({
+      electron,
+      session,
+      preload: options.preload,
+      devTools,
+      kept: new UserFile(join(user, 'window.json'), windowStateSchema),
+      say,
+      shown: () => {
+        options.tell(SHOWN);
+      },
+    });
+    const setMenu = (items: readonly MenuItem[]): void => {
+      const template = menuTemplate(items, {
+        mac,
+        devTools,
+        choose: (id) => {
+          windows.sendCommand(id);
+        },
+        newWindow: () => {
+          windows.open();
+        },
+      });
+      electron.Menu.setApplicationMenu(electron.Menu.buildFromTemplate(template));
+    };
+    setMenu([]);
+    answerCalls({ electron, windows, core, recent, setMenu, say });
+
+    openPath = (path) => {
+      try {
+        windows.openFile(readExperimentFile(path));
+        recent.opened(path);
+        app.addRecentDocument(path);
+      } catch (error) {
+        if (!(error instanceof FileTrouble)) throw error;
+        electron.dialog.showErrorBox('Brownout cannot open this file', error.message);
+      }
+    };
+    windows.open();
+    for (const path of waiting.splice(0)) openPath(path);
+
+    app.on('second-instance', (_event, _argv, _folder, data) => {
+      if (windows.count === 0) windows.open();
+      windows.bringToFront();
+      for (const path of forwardedFiles(data)) openPath(path);
+    });
+    app.on('activate', () => {
+      if (windows.count === 0) windows.open();
+    });
+    app.on('child-process-gone', (_event, { type, reason, exitCode }) => {
+      if (reason !== 'clean-exit') say(`a process is gone: ${type}, ${reason}, ${exitCode}`);
+    });
+    let closed = false;
+    app.on('will-quit', (event) => {
+      if (closed) return;
+      // Jobs under way are cancelled and kept first.
+      event.preventDefault();
+      void core.close().finally(() => {
+        closed = true;
+        say('Brownout ends');
+        app.quit();
+      });
+    });
+  });
+}
+
+/** What another start sent along: paths, or nothing that we would open. */
+function forwardedFiles(data: unknown): string[] {
+  if (typeof data !== 'object' || data === null || !('files' in data) || !Array.isArray(data.files)) return [];
+  return data.files
+    .filter((path: unknown): path is string => typeof path === 'string' && isOpenable(path))
+    .slice(0, 20);
+}

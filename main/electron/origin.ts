@@ -1,0 +1,42 @@
+// The window's own scheme and origin. Addresses are compared by their parsed parts, never by how they begin.
+
+export const SCHEME = 'brownout';
+const HOST = 'app';
+/** As Chromium writes the origin of a standard scheme. */
+export const ORIGIN = `${SCHEME}://${HOST}`;
+export const WINDOW_ADDRESS = `${ORIGIN}/index.html`;
+
+export function isOwn(address: string): boolean {
+  const url = URL.parse(address);
+  return (
+    url !== null &&
+    url.protocol === `${SCHEME}:` &&
+    url.host === HOST &&
+    url.username === '' &&
+    url.password === '' &&
+    url.port === ''
+  );
+}
+
+/** Pages that a person may be sent to in the browser: sources that the lab cites. */
+const DOCUMENTATION: readonly string[] = [
+  'docs.kernel.org',
+  'www.kernel.org',
+  'git.kernel.org',
+  'lore.kernel.org',
+  'elixir.bootlin.com',
+  'www.qemu.org',
+  'qemu.org',
+  'gitlab.com',
+  'github.com',
+  'www.libvirt.org',
+  'libvirt.org',
+];
+
+/** The address as it may be opened, written anew by the parser; undefined: it may not. */
+export function documentationAddress(address: string): string | undefined {
+  const url = URL.parse(address);
+  if (url?.protocol !== 'https:' || !DOCUMENTATION.includes(url.hostname)) return undefined;
+  if (url.username !== '' || url.password !== '' || url.port !== '') return undefined;
+  return url.href;
+}
