@@ -30,27 +30,50 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
       throw new UsageError(`there is no command ${printable(name, 40)}; ${hint}`);
     }
     const { command } = await load();
-    if (first === 'help' || rest.includes('--help') || rest.includes('-h')) {
+    if (first === 'help') {
       terminal.out(`${commandHelp(name, command)}\n`);
       return EXIT.done;
     }
-    return await command.run(readWords(name, command, rest), terminal);
+    return await runCommand(name, command, rest, terminal);
   } catch (error) {
-    if (error instanceof UsageError) {
-      terminal.say(`brownout: ${error.message}`);
-      return EXIT.wrongInput;
-    }
-    if (error instanceof StoreError) {
-      terminal.say(`brownout: ${printable(error.message)}`);
-      if (first === 'run' && (error.kind === 'unusable' || error.kind === 'full')) {
-        terminal.say('--db FILE keeps runs in another file; --no-save shows the result without keeping it.');
-      }
-      return error.kind === 'foreign' || error.kind === 'damaged' || error.kind === 'newer'
-        ? EXIT.wrongInput
-        : EXIT.failed;
-    }
-    throw error;
+    return failed(error, first, terminal);
   }
+}
+
+/** One command with the words after its name. */
+export async function runCommand(
+  name: string,
+  command: Command,
+  words: readonly string[],
+  terminal: Terminal,
+): Promise<ExitCode> {
+  try {
+    if (words.includes('--help') || words.includes('-h')) {
+      terminal.out(`${commandHelp(name, command)}\n`);
+      return EXIT.done;
+    }
+    return await command.run(readWords(name, command, words), terminal);
+  } catch (error) {
+    return failed(error, name, terminal);
+  }
+}
+
+/** A failure of the user's or the machine's, told; anything else is a defect of ours and goes on upwards. */
+function failed(error: unknown, name: string | undefined, terminal: Terminal): ExitCode {
+  if (error instanceof UsageError) {
+    terminal.say(`brownout: ${error.message}`);
+    return EXIT.wrongInput;
+  }
+  if (error instanceof StoreError) {
+    terminal.say(`brownout: ${printable(error.message)}`);
+    if (name === 'run' && (error.kind === 'unusable' || error.kind === 'full')) {
+      terminal.say('--db FILE keeps runs in another file; --no-save shows the result without keeping it.');
+    }
+    return error.kind === 'foreign' || error.kind === 'damaged' || error.kind === 'newer'
+      ? EXIT.wrongInput
+      : EXIT.failed;
+  }
+  throw error;
 }
 
 async function generalHelp(): Promise<string> {
@@ -65,7 +88,7 @@ async function generalHelp(): Promise<string> {
 }
 
 function commandHelp(name: string, command: Command): string {
-  const lines = [`usage: brownout ${name} ${command.operands}`.trim(), '', command.purpose];
+  const lines = [`usage: ${command.calledBy ?? `brownout ${name}`} ${command.operands}`.trim(), '', command.purpose];
   if (command.details !== undefined) {
     for (const paragraph of command.details.split('\n')) lines.push(...(paragraph === '' ? [''] : wrap(paragraph, 80)));
   }

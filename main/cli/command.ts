@@ -26,6 +26,8 @@ export interface Words {
 }
 
 export interface Command {
+  /** Where it is not `brownout NAME`. */
+  readonly calledBy?: string;
   /** Arguments as in the help: `FILE`, `ID…`. */
   readonly operands: string;
   /** One line for the list of commands. */

@@ -1,4 +1,4 @@
-// What `npm start`, `npm test` and `npm run bench` call. Everything else follows from a fresh clone; see launch.js.
+// What `npm start`, `npm run build`, `npm test` and `npm run bench` call. Everything else follows from a fresh clone; see launch.js.
 import path from 'path';
 import { fileURLToPath } from 'url';
 import { launch } from './launch.js';
@@ -8,6 +8,7 @@ const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '.
 /** @type {Record<string, string>} */
 const scripts = {
   start: 'main/setup/start.ts',
+  build: 'main/setup/build.ts',
   test: 'main/setup/test.ts',
   bench: 'test/bench/run.ts',
 };

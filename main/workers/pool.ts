@@ -26,7 +26,11 @@ export interface PoolOptions {
   readonly heapMiB?: number;
 }
 
-const SIMULATION_WORKER = new URL('./simulationWorker.ts', import.meta.url);
+/** Bundled, it lies beside us as JavaScript. */
+const SIMULATION_WORKER = new URL(
+  `./simulationWorker.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`,
+  import.meta.url,
+);
 /** A thread that nobody needs ends after this. */
 const IDLE_MS = 5_000;
 

@@ -243,15 +243,3 @@ describe('the same file and seed give the same hash', () => {
     expect((JSON.parse(again.stdout) as { run: { hash: string } }).run.hash).toBe(hash);
   });
 });
-
-it('npm start runs the first example and shows the result', async () => {
-  const first = readdirSync(join(ROOT, 'examples'))
-    .filter((name) => name.endsWith('.yaml'))
-    .sort()[0]!;
-  const { code, stdout, stderr } = await brownout(['start', '--db', aDb()], {
-    script: 'main/setup/bootstrap.js',
-  });
-  expect(code).toBe(0);
-  expect(stderr).toContain(`Running examples/${first}`);
-  expect(stdout).toMatch(/Converged in .* No page\s+lost\./s);
-});
