@@ -11,7 +11,7 @@ import type { RunRow } from '../../../main/store/rows.ts';
 import { Store } from '../../../main/store/store.ts';
 import { SimulationPool } from '../../../main/workers/pool.ts';
 import { aFolder } from '../aFolder.ts';
-import { brownout, ROOT, type Ended } from './brownout.ts';
+import { brownout, type Ended } from './brownout.ts';
 import { aLongExperiment, aSmallExperiment } from './experiments.ts';
 
 const aDb = (): string => join(aFolder(), 'runs.db');
