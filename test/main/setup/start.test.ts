@@ -74,6 +74,7 @@ function aTerminal(): { terminal: Terminal; said: string[]; interrupt: () => voi
     },
     terminal: {
       out: (text) => said.push(text),
+      bytes: () => undefined,
       say: (text) => said.push(text),
       progress: () => undefined,
       watched: false,
