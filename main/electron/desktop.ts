@@ -30,6 +30,8 @@ export interface DesktopOptions {
   /** The bundled entry of the engine's process. */
   readonly coreModule: string;
   readonly qemuAllowed: boolean;
+  /** Where SIGINT and SIGTERM arrive. */
+  readonly signals: { on(signal: 'SIGINT' | 'SIGTERM', listener: () => void): unknown };
   /** For whoever started us from a shell: one line at a time. */
   readonly tell: (line: string) => void;
 }
@@ -84,7 +86,7 @@ export function startDesktop(electron: MainElectron, options: DesktopOptions): v
     if (!mac) app.quit();
   });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
+    options.signals.on(signal, () => {
       app.quit();
     });
   }

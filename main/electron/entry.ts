@@ -18,6 +18,7 @@ startDesktop(electron, {
   preload: join(ROOT, 'dist', 'main', 'preload.cjs'),
   coreModule: join(ROOT, 'dist', 'main', 'utilityCore.js'),
   qemuAllowed: electron.app.commandLine.hasSwitch('allow-qemu'),
+  signals: process,
   tell: (line) => {
     process.stdout.write(`${line}\n`);
   },
