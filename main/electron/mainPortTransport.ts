@@ -3,7 +3,9 @@
 import type { Transport } from '../contract/transport.ts';
 import type { MessagePortMain } from './electron.ts';
 
-export function mainPortTransport(port: MessagePortMain): Transport {
+export function mainPortTransport(
+  port: Pick<MessagePortMain, 'postMessage' | 'start' | 'close' | 'on' | 'once'>,
+): Transport {
   return {
     send(message) {
       port.postMessage(message);

@@ -6,7 +6,6 @@ import { shownAccelerator } from '../../../main/electron/menu.ts';
 import { mainPortTransport } from '../../../main/electron/mainPortTransport.ts';
 import { suggestedFileName } from '../../../main/electron/openFiles.ts';
 import { placement } from '../../../main/electron/windowState.ts';
-import type { MessagePortMain } from '../../../main/electron/electron.ts';
 import { FakePort } from './anElectron.ts';
 
 describe('a window that was', () => {
