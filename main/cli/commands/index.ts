@@ -8,6 +8,7 @@ export const COMMANDS: Readonly<Record<string, Load>> = {
   list: () => import('./list.ts'),
   show: () => import('./show.ts'),
   sweep: () => import('./sweep.ts'),
+  worker: () => import('./worker.ts'),
   export: () => import('./export.ts'),
   compare: () => import('./compare.ts'),
   import: () => import('./import.ts'),

@@ -24,6 +24,7 @@ export const command: Command = {
     'FILE is an experiment file with a `sweep` section (docs/sweeps.md); - reads standard input. Ctrl-C pauses; the same command, or resume, goes on without repeating a finished point, also after a crash. Each point is a run with the tag sweep-ID.\nlist: the kept sweeps. show: what one came to. pause: asks the process that works on it to pause. forget: removes a sweep, not its runs.',
   options: {
     workers: { type: 'string', value: 'N', help: 'simulations at the same time (default: one for each core)' },
+    queue: { type: 'string', value: 'URL', help: 'let brownout worker processes compute, over this Redis' },
     'max-points': { type: 'string', value: 'N', help: `allow so many points (default: ${DEFAULT_SWEEP_POINTS})` },
     new: { type: 'boolean', help: 'begin anew where this file has an unfinished sweep' },
     plan: { type: 'boolean', help: 'only show what would be run' },
@@ -125,7 +126,7 @@ async function sweep(store: Store, id: number, plan: SweepPlan, words: Words, te
   }
   const bar = new SweepBar(terminal);
   let ended: 'finished' | 'paused';
-  const workers = await workersOf(words);
+  const workers = await workersOf(store, id, words, terminal);
   try {
     ended = await runSweep(store, id, plan, workers, {
       signal: terminal.interrupted,
@@ -152,10 +153,35 @@ async function sweep(store: Store, id: number, plan: SweepPlan, words: Words, te
   return sound ? EXIT.done : EXIT.failed;
 }
 
-async function workersOf(words: Words): Promise<SweepWorkers & { close(): Promise<void> }> {
+async function workersOf(
+  store: Store,
+  id: number,
+  words: Words,
+  terminal: Terminal,
+): Promise<SweepWorkers & { close(): Promise<void> }> {
   const threads = words.whole('workers', 1, 256);
-  const { LocalWorkers } = await import('../../sweeps/localWorkers.ts');
-  return new LocalWorkers({ allowQemu: words.flag('allow-qemu'), ...(threads === undefined ? {} : { threads }) });
+  const url = words.text('queue');
+  if (url === undefined) {
+    const { LocalWorkers } = await import('../../sweeps/localWorkers.ts');
+    return new LocalWorkers({ allowQemu: words.flag('allow-qemu'), ...(threads === undefined ? {} : { threads }) });
+  }
+  if (threads !== undefined)
+    throw new UsageError('--workers is for this machine; with --queue the workers say how many');
+  const { redisAddress, QueueError } = await import('../../queue/redis.ts');
+  const { QueueWorkers } = await import('../../queue/queueWorkers.ts');
+  try {
+    return await QueueWorkers.open({
+      address: redisAddress(url),
+      sweepUid: store.sweeps.get(id).uid,
+      signal: terminal.interrupted,
+      say: (line) => {
+        terminal.say(printable(line, 500));
+      },
+    });
+  } catch (error) {
+    if (error instanceof QueueError) throw new UsageError(printable(error.message, 500));
+    throw error;
+  }
 }
 
 function list(words: Words, terminal: Terminal): ExitCode {
