@@ -56,181 +56,180 @@ function expectAsLocally(store: Store, id: number): void {
   expect(store.count()).toBe(plan.points.length);
 }
 
-describe.skipIf(!hasRedis)(
-  `a sweep over a queue (${hasRedis ? 'real Redis' : WHY_NO_REDIS})`,
-  { timeout: 240_000 },
-  () => {
-    it('gives the runs and hashes that it gives locally, and leaves nothing in Redis', async () => {
-      const redis = await aRedis();
-      const store = new Store(IN_MEMORY);
-      const { id, plan } = keep(store);
-      aWorker(redis);
-      aWorker(redis);
-      const { workers } = await workersOver(redis, store, id);
-      expect(await runSweep(store, id, plan, workers)).toBe('finished');
-      expectAsLocally(store, id);
-      const looking = connect(redis.address);
-      expect(await looking.keys(`${RESULT_PREFIX}*`)).toEqual([]);
-      expect((await looking.keys('*')).filter((key) => key.includes(store.sweeps.get(id).uid))).toEqual([]);
-      looking.disconnect();
-    });
+describe('a sweep over a queue', { timeout: 240_000 }, () => {
+  beforeEach((context) => {
+    context.skip(!hasRedis, WHY_NO_REDIS);
+  });
 
-    it('is gone on with by another process: what was computed meanwhile is not computed again', async () => {
-      const redis = await aRedis();
-      const store = new Store(IN_MEMORY);
-      const { id, plan } = keep(store);
-      const pausing = new AbortController();
-      const first = await workersOver(redis, store, id);
-      const { worker } = aWorker(redis);
-      const ended = runSweep(store, id, plan, first.workers, {
-        signal: pausing.signal,
+  it('gives the runs and hashes that it gives locally, and leaves nothing in Redis', async () => {
+    const redis = await aRedis();
+    const store = new Store(IN_MEMORY);
+    const { id, plan } = keep(store);
+    aWorker(redis);
+    aWorker(redis);
+    const { workers } = await workersOver(redis, store, id);
+    expect(await runSweep(store, id, plan, workers)).toBe('finished');
+    expectAsLocally(store, id);
+    const looking = connect(redis.address);
+    expect(await looking.keys(`${RESULT_PREFIX}*`)).toEqual([]);
+    expect((await looking.keys('*')).filter((key) => key.includes(store.sweeps.get(id).uid))).toEqual([]);
+    looking.disconnect();
+  });
+
+  it('is gone on with by another process: what was computed meanwhile is not computed again', async () => {
+    const redis = await aRedis();
+    const store = new Store(IN_MEMORY);
+    const { id, plan } = keep(store);
+    const pausing = new AbortController();
+    const first = await workersOver(redis, store, id);
+    const { worker } = aWorker(redis);
+    const ended = runSweep(store, id, plan, first.workers, {
+      signal: pausing.signal,
+      onProgress: ({ done }) => {
+        if (done >= 2) pausing.abort();
+      },
+    });
+    expect(await ended).toBe('paused');
+    await first.workers.close();
+    const { done } = store.sweeps.get(id);
+    expect(done).toBeGreaterThanOrEqual(2);
+    const second = await workersOver(redis, store, id);
+    expect(await runSweep(store, id, plan, second.workers)).toBe('finished');
+    expectAsLocally(store, id);
+    // A point that was being computed when the sweep was paused may have been given up: one at most, this worker has one thread.
+    expect(worker.done).toBeLessThanOrEqual(plan.points.length + 1);
+  });
+
+  it('goes on when Redis was killed and has forgotten everything', async () => {
+    const redis = await aRedis();
+    const store = new Store(IN_MEMORY);
+    const { id, plan } = keep(store, SMALL_SWEEP.replace('seeds: 2', 'seeds: 4'));
+    const { said: workerSaid } = aWorker(redis);
+    const { workers, said } = await workersOver(redis, store, id);
+    let killed = false;
+    const restarted = new Promise<void>((resolve) => {
+      void runSweep(store, id, plan, workers, {
         onProgress: ({ done }) => {
-          if (done >= 2) pausing.abort();
+          if (done < 4 || killed) return;
+          killed = true;
+          void redis.kill().then(async () => {
+            await new Promise((later) => setTimeout(later, 1_000));
+            await redis.start();
+            resolve();
+          });
         },
+      }).then(() => {
+        finished = true;
       });
-      expect(await ended).toBe('paused');
-      await first.workers.close();
-      const { done } = store.sweeps.get(id);
-      expect(done).toBeGreaterThanOrEqual(2);
-      const second = await workersOver(redis, store, id);
-      expect(await runSweep(store, id, plan, second.workers)).toBe('finished');
-      expectAsLocally(store, id);
-      // A point that was being computed when the sweep was paused may have been given up: one at most, this worker has one thread.
-      expect(worker.done).toBeLessThanOrEqual(plan.points.length + 1);
     });
+    let finished = false;
+    await restarted;
+    await expect.poll(() => finished, { timeout: 120_000 }).toBe(true);
+    expectAsLocally(store, id);
+    expect(said.some((line) => line.includes('cannot be reached'))).toBe(true);
+    expect(said.some((line) => line.includes('is there again'))).toBe(true);
+    expect(workerSaid.some((line) => line.includes('cannot be reached'))).toBe(true);
+  });
 
-    it('goes on when Redis was killed and has forgotten everything', async () => {
-      const redis = await aRedis();
-      const store = new Store(IN_MEMORY);
-      const { id, plan } = keep(store, SMALL_SWEEP.replace('seeds: 2', 'seeds: 4'));
-      const { said: workerSaid } = aWorker(redis);
-      const { workers, said } = await workersOver(redis, store, id);
-      let killed = false;
-      const restarted = new Promise<void>((resolve) => {
-        void runSweep(store, id, plan, workers, {
-          onProgress: ({ done }) => {
-            if (done < 4 || killed) return;
-            killed = true;
-            void redis.kill().then(async () => {
-              await new Promise((later) => setTimeout(later, 1_000));
-              await redis.start();
-              resolve();
-            });
-          },
-        }).then(() => {
-          finished = true;
-        });
-      });
-      let finished = false;
-      await restarted;
-      await expect.poll(() => finished, { timeout: 120_000 }).toBe(true);
-      expectAsLocally(store, id);
-      expect(said.some((line) => line.includes('cannot be reached'))).toBe(true);
-      expect(said.some((line) => line.includes('is there again'))).toBe(true);
-      expect(workerSaid.some((line) => line.includes('cannot be reached'))).toBe(true);
+  it('is not troubled by whatever else stands in the queue, and a worker runs none of it', async () => {
+    const redis = await aRedis();
+    const store = new Store(IN_MEMORY);
+    const { id, plan } = keep(store);
+    const connection = connect(redis.address);
+    const queue = new Queue(QUEUE_NAME, { connection });
+    const point = plan.points[0]!;
+    const qemu = plan.text(point).replace('name: Small', 'name: Small\nbackend: qemu');
+    const hostile: unknown[] = [
+      null,
+      'text',
+      { format: 2, key: point.key, text: plan.text(point) },
+      { format: 1, key: point.key, text: plan.text(point), more: true },
+      { format: 1, key: 'x', text: plan.text(point) },
+      { format: 1, key: plan.points[1]!.key, text: plan.text(point) },
+      { format: 1, key: point.key, text: 'name: [' },
+      { format: 1, key: point.key, text: '{}'.repeat(1_000_000) },
+      { format: 1, key: point.key, text: qemu },
+    ];
+    for (const data of hostile) await queue.add('point', data);
+    const { said } = aWorker(redis);
+    const { workers } = await workersOver(redis, store, id);
+    expect(await runSweep(store, id, plan, workers)).toBe('finished');
+    expectAsLocally(store, id);
+    expect(said).toHaveLength(hostile.length);
+    const counts = await queue.getJobCounts('failed', 'completed');
+    expect(counts).toEqual({ failed: hostile.length, completed: 0 });
+    await queue.close();
+    connection.disconnect();
+  });
+
+  it('counts a point as failed whose result was forged, and tries it again when it is resumed', async () => {
+    const redis = await aRedis();
+    const store = new Store(IN_MEMORY);
+    const { id, plan } = keep(store);
+    const connection = connect(redis.address);
+    const queue = new Queue(QUEUE_NAME, { connection });
+    const { uid } = store.sweeps.get(id);
+    const { workers } = await workersOver(redis, store, id);
+    // The jobs are there before any worker: somebody else finishes the first one, with nonsense.
+    const sweeping = runSweep(store, id, plan, workers);
+    const jobId = `${uid}-${plan.points[0]!.key}`;
+    await expect.poll(async () => (await queue.getJob(jobId)) !== undefined, { timeout: 20_000 }).toBe(true);
+    await connection.rpush(`${RESULT_PREFIX}forged`, 'hnonsense', 'f');
+    await connection.hset(`bull:${QUEUE_NAME}:${jobId}`, {
+      finishedOn: String(Date.now()),
+      returnvalue: JSON.stringify({ list: `${RESULT_PREFIX}forged`, frames: 2, bytes: 10 }),
     });
-
-    it('is not troubled by whatever else stands in the queue, and a worker runs none of it', async () => {
-      const redis = await aRedis();
-      const store = new Store(IN_MEMORY);
-      const { id, plan } = keep(store);
-      const connection = connect(redis.address);
-      const queue = new Queue(QUEUE_NAME, { connection });
-      const point = plan.points[0]!;
-      const qemu = plan.text(point).replace('name: Small', 'name: Small\nbackend: qemu');
-      const hostile: unknown[] = [
-        null,
-        'text',
-        { format: 2, key: point.key, text: plan.text(point) },
-        { format: 1, key: point.key, text: plan.text(point), more: true },
-        { format: 1, key: 'x', text: plan.text(point) },
-        { format: 1, key: plan.points[1]!.key, text: plan.text(point) },
-        { format: 1, key: point.key, text: 'name: [' },
-        { format: 1, key: point.key, text: '{}'.repeat(1_000_000) },
-        { format: 1, key: point.key, text: qemu },
-      ];
-      for (const data of hostile) await queue.add('point', data);
-      const { said } = aWorker(redis);
-      const { workers } = await workersOver(redis, store, id);
-      expect(await runSweep(store, id, plan, workers)).toBe('finished');
-      expectAsLocally(store, id);
-      expect(said).toHaveLength(hostile.length);
-      const counts = await queue.getJobCounts('failed', 'completed');
-      expect(counts).toEqual({ failed: hostile.length, completed: 0 });
-      await queue.close();
-      connection.disconnect();
+    await expect.poll(() => store.sweeps.get(id).failed, { timeout: 20_000 }).toBe(1);
+    aWorker(redis);
+    expect(await sweeping).toBe('finished');
+    expect(store.sweeps.points(id)[0]).toMatchObject({
+      status: 'failed',
+      failure: expect.stringContaining('cannot be read') as string,
     });
+    const again = await workersOver(redis, store, id);
+    expect(await runSweep(store, id, plan, again.workers)).toBe('finished');
+    expectAsLocally(store, id);
+    await queue.close();
+    connection.disconnect();
+  });
 
-    it('counts a point as failed whose result was forged, and tries it again when it is resumed', async () => {
-      const redis = await aRedis();
-      const store = new Store(IN_MEMORY);
-      const { id, plan } = keep(store);
-      const connection = connect(redis.address);
-      const queue = new Queue(QUEUE_NAME, { connection });
-      const { uid } = store.sweeps.get(id);
-      const { workers } = await workersOver(redis, store, id);
-      // The jobs are there before any worker: somebody else finishes the first one, with nonsense.
-      const sweeping = runSweep(store, id, plan, workers);
-      const jobId = `${uid}-${plan.points[0]!.key}`;
-      await expect.poll(async () => (await queue.getJob(jobId)) !== undefined, { timeout: 20_000 }).toBe(true);
-      await connection.rpush(`${RESULT_PREFIX}forged`, 'hnonsense', 'f');
-      await connection.hset(`bull:${QUEUE_NAME}:${jobId}`, {
-        finishedOn: String(Date.now()),
-        returnvalue: JSON.stringify({ list: `${RESULT_PREFIX}forged`, frames: 2, bytes: 10 }),
-      });
-      await expect.poll(() => store.sweeps.get(id).failed, { timeout: 20_000 }).toBe(1);
-      aWorker(redis);
-      expect(await sweeping).toBe('finished');
-      expect(store.sweeps.points(id)[0]).toMatchObject({
-        status: 'failed',
-        failure: expect.stringContaining('cannot be read') as string,
-      });
-      const again = await workersOver(redis, store, id);
-      expect(await runSweep(store, id, plan, again.workers)).toBe('finished');
-      expectAsLocally(store, id);
-      await queue.close();
-      connection.disconnect();
+  it('with worker processes, some of them killed in mid-point, loses nothing and repeats nothing that was finished', async () => {
+    const redis = await aRedis();
+    const store = new Store(join(aFolder(), 'runs.db'));
+    const { id, plan } = keep(store, SLOW_SWEEP);
+    const { workers } = await workersOver(redis, store, id);
+    const processes = new Set<ChildProcess>();
+    const startWorker = (): ChildProcess => {
+      const words = [resolve(ROOT, 'main/cli/brownout.js'), 'worker', '--queue', redis.url, '--concurrency', '1'];
+      const child = spawn(process.execPath, words, { cwd: ROOT, stdio: 'ignore' });
+      processes.add(child);
+      return child;
+    };
+    onTestFinished(() => {
+      for (const child of processes) child.kill('SIGKILL');
     });
-
-    it('with worker processes, some of them killed in mid-point, loses nothing and repeats nothing that was finished', async () => {
-      const redis = await aRedis();
-      const store = new Store(join(aFolder(), 'runs.db'));
-      const { id, plan } = keep(store, SLOW_SWEEP);
-      const { workers } = await workersOver(redis, store, id);
-      const processes = new Set<ChildProcess>();
-      const startWorker = (): ChildProcess => {
-        const words = [resolve(ROOT, 'main/cli/brownout.js'), 'worker', '--queue', redis.url, '--concurrency', '1'];
-        const child = spawn(process.execPath, words, { cwd: ROOT, stdio: 'ignore' });
-        processes.add(child);
-        return child;
-      };
-      onTestFinished(() => {
-        for (const child of processes) child.kill('SIGKILL');
-      });
-      const connection = connect(redis.address);
-      const queue = new Queue(QUEUE_NAME, { connection });
-      const victims = [startWorker(), startWorker()];
-      const sweeping = runSweep(store, id, plan, workers);
-      const finishedBefore = new Map<number, number | null>();
-      // Each is killed while points are being computed.
-      for (const victim of victims) {
-        await expect.poll(() => queue.getActiveCount(), { timeout: 60_000, interval: 20 }).toBeGreaterThan(0);
-        victim.kill('SIGKILL');
-        for (const { number, status, runId } of store.sweeps.points(id)) {
-          if (status === 'done') finishedBefore.set(number, runId);
-        }
+    const connection = connect(redis.address);
+    const queue = new Queue(QUEUE_NAME, { connection });
+    const victims = [startWorker(), startWorker()];
+    const sweeping = runSweep(store, id, plan, workers);
+    const finishedBefore = new Map<number, number | null>();
+    // Each is killed while points are being computed.
+    for (const victim of victims) {
+      await expect.poll(() => queue.getActiveCount(), { timeout: 60_000, interval: 20 }).toBeGreaterThan(0);
+      victim.kill('SIGKILL');
+      for (const { number, status, runId } of store.sweeps.points(id)) {
+        if (status === 'done') finishedBefore.set(number, runId);
       }
-      startWorker();
-      expect(await sweeping).toBe('finished');
-      expectAsLocally(store, id);
-      for (const [number, runId] of finishedBefore)
-        expect(store.sweeps.points(id)[number - 1]).toMatchObject({ runId });
-      await queue.close();
-      connection.disconnect();
-      store.close();
-    });
-  },
-);
+    }
+    startWorker();
+    expect(await sweeping).toBe('finished');
+    expectAsLocally(store, id);
+    for (const [number, runId] of finishedBefore) expect(store.sweeps.points(id)[number - 1]).toMatchObject({ runId });
+    await queue.close();
+    connection.disconnect();
+    store.close();
+  });
+});
 
 describe('the address of a queue', () => {
   it('is told without its password', () => {
