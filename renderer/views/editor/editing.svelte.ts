@@ -1,0 +1,401 @@
+// One experiment being edited: its text and everything that follows from it. Form, picture and schedule read `value`, `facts`
+// and `problemsAt`, and write through `edit`; the text side writes through the code view. There is one text and one history.
+//
+// Theory: every change of the text (from whichever side) comes through #changed. From there: parsed at once for the form;
+// checked by the host a moment later (the latest answer wins); kept as a draft a little later still. What cannot be read keeps
+// its text, and the form waits.
+import { checkResultSchema, type CheckResult, type ExperimentFacts } from '../../../main/contract/experiments.ts';
+import type { Problem } from '../../../main/contract/errors.ts';
+import { MAX_EXPERIMENT_CHARS, MAX_NAME_CHARS } from '../../../main/contract/limits.ts';
+import { ServiceError } from '../../../main/contract/errors.ts';
+import { call, messageOf } from '../../app/host.svelte.ts';
+import type { CodeView } from './code/codeView.ts';
+import { isGroup, pathText, valueAt, type Edit, type Path } from './document/edits.ts';
+import { editYaml, readYaml } from './document/yamlText.ts';
+import { offsetOfPath, pathAtOffset } from './document/yamlPlaces.ts';
+import { keysAt, readSchema, type Field } from './schema/fields.ts';
+import { sectionOf } from './schema/sections.ts';
+import { templateNamed, TEMPLATES } from '../experiments/templates.ts';
+
+const CHECK_AFTER_MS = 150;
+const SAVE_AFTER_MS = 700;
+/** From here on the limit is told. */
+const NEARLY_FULL = 0.8;
+
+export interface Origin {
+  readonly kind: 'example' | 'draft' | 'run' | 'new';
+  readonly id: string;
+}
+export type SaveState = 'untouched' | 'waiting' | 'saving' | 'saved' | 'failed';
+
+export class Editing {
+  state = $state<'loading' | 'ready' | 'absent' | 'failed'>('loading');
+  trouble = $state('');
+  origin = $state.raw<Origin>({ kind: 'new', id: '' });
+  fileName = $state('experiment.yaml');
+  text = $state.raw('');
+  /** The file as it was last readable. */
+  value = $state.raw<unknown>({});
+  /** Why the form waits; '' while text and form agree. */
+  unreadable = $state('');
+  /** Bytes of the text, as the limit counts them. */
+  bytes = $state(0);
+  schema = $state.raw<Field | null>(null);
+
+  checking = $state(false);
+  problems = $state.raw<readonly Problem[]>([]);
+  /** Of the last text without problems. */
+  facts = $state.raw<ExperimentFacts | null>(null);
+  resolved = $state.raw<unknown>(null);
+  estimate = $state.raw<CheckResult['estimate']>(null);
+
+  save = $state<SaveState>('untouched');
+  saveTrouble = $state('');
+  depths = $state.raw({ undo: 0, redo: 0 });
+
+  /** Path (as text) of the field that is pointed at: its part of the picture is lit. */
+  lit = $state('');
+  /** Sections and groups of the form that are open or closed by hand, by path. */
+  opened = $state<Record<string, boolean>>({});
+
+  readonly problemsByPath = $derived.by(() => {
+    const found = new Map<string, Problem[]>();
+    for (const problem of this.problems) found.set(problem.path, [...(found.get(problem.path) ?? []), problem]);
+    return found as ReadonlyMap<string, readonly Problem[]>;
+  });
+  readonly nearlyFull = $derived(this.bytes > NEARLY_FULL * MAX_EXPERIMENT_CHARS);
+  readonly tooLarge = $derived(this.bytes > MAX_EXPERIMENT_CHARS);
+  readonly name = $derived.by(() => {
+    const name = valueAt(this.value, ['name']);
+    return typeof name === 'string' && name !== '' ? name : this.fileName;
+  });
+
+  #code: CodeView | undefined;
+  #original = '';
+  #draftId: number | null = null;
+  #checkTimer: ReturnType<typeof setTimeout> | undefined;
+  #saveTimer: ReturnType<typeof setTimeout> | undefined;
+  #saving: Promise<void> = Promise.resolve();
+  #asked = 0;
+  #onDraft: (id: number) => void;
+
+  /** `onDraft`: what is edited has become draft number `id`; its address changes. */
+  constructor(onDraft: (id: number) => void) {
+    this.#onDraft = onDraft;
+  }
+
+  // --- Where it comes from --------------------------------------------------------------------------------------------
+
+  isShowing({ kind, id }: Origin): boolean {
+    return (
+      (this.origin.kind === kind && this.origin.id === id) || (kind === 'draft' && id === String(this.#draftId ?? ''))
+    );
+  }
+
+  async open(origin: Origin): Promise<void> {
+    await this.flush();
+    this.state = 'loading';
+    this.origin = origin;
+    try {
+      const [schema, found] = await Promise.all([
+        this.schema ?? call('app.schema', {}).then(readSchema),
+        source(origin),
+      ]);
+      if (this.origin !== origin) return;
+      this.schema = schema;
+      if (found === null) {
+        this.state = 'absent';
+        return;
+      }
+      this.#begin(found);
+    } catch (error) {
+      if (this.origin !== origin) return;
+      const absent = error instanceof ServiceError && error.kind === 'absent';
+      this.state = absent ? 'absent' : 'failed';
+      this.trouble = messageOf(error);
+    }
+  }
+
+  #begin({ text, fileName, draftId }: Source): void {
+    this.#draftId = draftId;
+    this.#original = text;
+    this.fileName = fileName === '' ? 'experiment.yaml' : fileName;
+    this.save = draftId === null ? 'untouched' : 'saved';
+    this.problems = [];
+    this.facts = null;
+    this.resolved = null;
+    this.estimate = null;
+    this.opened = {};
+    this.value = {};
+    this.#take(text);
+    this.#code?.load(text);
+    this.state = 'ready';
+    void this.#check();
+  }
+
+  /** The code view's; it is there as long as the pane is. */
+  attach(code: CodeView): () => void {
+    this.#code = code;
+    code.show(this.problems);
+    return () => {
+      this.#code = undefined;
+    };
+  }
+
+  // --- Changes --------------------------------------------------------------------------------------------------------
+
+  /** An edit from the form or the pictures. `alone`: a step of its own in the history. Returns what went wrong, or ''. */
+  edit(edit: Edit, alone = true): string {
+    const order = (group: Path): readonly string[] =>
+      this.schema === null ? [] : keysAt(this.schema, group, this.value);
+    const result = editYaml(this.text, edit, order);
+    if (!result.ok) return result.why;
+    this.#code?.replace(result.text, { alone });
+    return '';
+  }
+
+  /** Several edits as one step. */
+  editAll(edits: readonly Edit[]): string {
+    let text = this.text;
+    for (const edit of edits) {
+      const order = (group: Path): readonly string[] =>
+        this.schema === null ? [] : keysAt(this.schema, group, readYaml(text).value);
+      const result = editYaml(text, edit, order);
+      if (!result.ok) return result.why;
+      text = result.text;
+    }
+    this.#code?.replace(text, { alone: true });
+    return '';
+  }
+
+  /** Back to the default; groups that are left with nothing go with it, where having them means nothing. */
+  unset(path: Path): string {
+    let at = path;
+    while (at.length > 1) {
+      const parent = at.slice(0, -1);
+      const group = valueAt(this.value, parent);
+      const optional =
+        typeof parent.at(-1) === 'string' && this.schema !== null && isOptionalGroup(this.schema, parent);
+      if (!optional || !isGroup(group) || Object.keys(group).length > 1) break;
+      at = parent;
+    }
+    return this.edit({ kind: 'unset', path: at });
+  }
+
+  /** From the code view: the text is this now. */
+  changed(text: string): void {
+    this.#take(text);
+    clearTimeout(this.#checkTimer);
+    this.#checkTimer = setTimeout(() => void this.#check(), CHECK_AFTER_MS);
+    this.save = 'waiting';
+    clearTimeout(this.#saveTimer);
+    this.#saveTimer = setTimeout(() => void this.flush(), SAVE_AFTER_MS);
+  }
+
+  undo(): void {
+    this.#code?.undo();
+  }
+  redo(): void {
+    this.#code?.redo();
+  }
+
+  /** As it was when it was opened; can be undone. */
+  revert(): void {
+    this.#code?.replace(this.#original, { alone: true });
+  }
+  get isChanged(): boolean {
+    return this.text !== this.#original;
+  }
+
+  #take(text: string): void {
+    this.text = text;
+    this.bytes = new TextEncoder().encode(text).length;
+    if (this.tooLarge) {
+      this.unreadable = 'the file is larger than 1 MiB';
+      return;
+    }
+    const { value, error } = readYaml(text);
+    if (error === null) {
+      this.value = isGroup(value) ? value : {};
+      this.unreadable = value === null || value === undefined || isGroup(value) ? '' : 'the file is no group of fields';
+    } else {
+      const line = text.slice(0, error.offset).split('\n').length;
+      this.unreadable = `line ${line}: ${error.message}`;
+    }
+  }
+
+  // --- The host's opinion ---------------------------------------------------------------------------------------------
+
+  async #check(): Promise<void> {
+    const asked = ++this.#asked;
+    if (this.tooLarge) {
+      this.#judge({ problems: [tooLargeProblem(this.fileName)], estimate: null, facts: null, resolved: null });
+      return;
+    }
+    this.checking = true;
+    try {
+      const result = await call('experiments.check', { text: this.text, fileName: this.fileName });
+      if (asked === this.#asked) this.#judge(checkResultSchema.parse(result));
+    } catch (error) {
+      if (asked === this.#asked) this.trouble = messageOf(error);
+    } finally {
+      if (asked === this.#asked) this.checking = false;
+    }
+  }
+
+  #judge({ problems, facts, resolved, estimate }: CheckResult): void {
+    this.problems = problems;
+    this.estimate = estimate;
+    if (facts !== null) this.facts = facts;
+    if (resolved !== null) this.resolved = resolved;
+    this.#code?.show(problems);
+  }
+
+  // --- Drafts ---------------------------------------------------------------------------------------------------------
+
+  /** Keeps what is waiting to be kept. Resolves when it is, or when that failed (`save` says so). */
+  flush(): Promise<void> {
+    clearTimeout(this.#saveTimer);
+    if (this.save !== 'waiting' && this.save !== 'failed') return this.#saving;
+    if (this.tooLarge) {
+      this.save = 'failed';
+      this.saveTrouble = 'the file is larger than 1 MiB';
+      return this.#saving;
+    }
+    this.save = 'saving';
+    const { text, fileName } = this;
+    const name = this.name.slice(0, MAX_NAME_CHARS);
+    this.#saving = this.#saving.then(async () => {
+      try {
+        const made = this.#draftId === null;
+        const draft = await saveDraft(this.#draftId, { name, text, fileName });
+        this.#draftId = draft;
+        if (this.save === 'saving') this.save = 'saved';
+        this.saveTrouble = '';
+        if (made) this.#onDraft(draft);
+      } catch (error) {
+        this.save = 'failed';
+        this.saveTrouble = messageOf(error);
+      }
+    });
+    return this.#saving;
+  }
+
+  // --- Ways between the sides -----------------------------------------------------------------------------------------
+
+  problemsAt(path: Path): readonly Problem[] {
+    return this.problemsByPath.get(pathText(path)) ?? [];
+  }
+
+  /** How many there are at and below a path. */
+  countBelow(key: string): number {
+    return this.problems.filter(({ path }) => path === key || path.startsWith(`${key}.`) || path.startsWith(`${key}[`))
+      .length;
+  }
+
+  /** Opens the form where a field is, and puts the focus there. */
+  reveal(path: Path): void {
+    const [key] = path;
+    if (typeof key !== 'string') return;
+    const opened: Record<string, boolean> = { [`section:${sectionOf(key)}`]: true };
+    for (let length = 1; length <= path.length; length++) opened[pathText(path.slice(0, length))] = true;
+    Object.assign(this.opened, opened);
+    requestAnimationFrame(() => {
+      for (let length = path.length; length > 0; length--) {
+        const place = document.getElementById(fieldId(path.slice(0, length)));
+        if (place === null) continue;
+        place.scrollIntoView({ block: 'center' });
+        place.focus({ preventScroll: true });
+        return;
+      }
+      document.getElementById(`section-${sectionOf(key)}`)?.scrollIntoView({ block: 'start' });
+    });
+  }
+
+  showInText(path: Path): void {
+    this.#code?.goTo(offsetOfPath(readYaml(this.text).document, path));
+  }
+  focusText(): void {
+    this.#code?.focus();
+  }
+  goToProblem({ line, column }: Problem): void {
+    this.#code?.goToLine(line, column);
+  }
+  /** The cursor is here in the text: the picture shows which part that is. */
+  cursorAt(offset: number): void {
+    const found = this.text.length > 200_000 ? null : pathAtOffset(readYaml(this.text).document, offset);
+    this.lit = found === null ? '' : pathText(found.path);
+  }
+
+  destroy(): void {
+    clearTimeout(this.#checkTimer);
+    this.#asked++;
+    void this.flush();
+  }
+}
+
+/** The element that carries a field. */
+export function fieldId(path: Path): string {
+  return `field-${pathText(path)}`;
+}
+
+function isOptionalGroup(schema: Field, path: Path): boolean {
+  let fields: readonly Field[] = schema.fields;
+  let field: Field | undefined;
+  for (const step of path) {
+    if (typeof step === 'number') return false;
+    field = fields.find(({ key }) => key === step);
+    fields = field?.fields ?? [];
+  }
+  return field?.kind === 'group' && !field.required;
+}
+
+interface Source {
+  readonly text: string;
+  readonly fileName: string;
+  readonly draftId: number | null;
+}
+
+async function source({ kind, id }: Origin): Promise<Source | null> {
+  switch (kind) {
+    case 'example': {
+      const entry = (await call('experiments.gallery', {})).find((one) => one.id === id);
+      return entry === undefined ? null : { text: entry.text, fileName: entry.fileName, draftId: null };
+    }
+    case 'draft': {
+      const draft = (await call('drafts.list', {})).find((one) => String(one.id) === id);
+      return draft === undefined ? null : { text: draft.text, fileName: draft.fileName, draftId: draft.id };
+    }
+    case 'run': {
+      if (!/^[1-9]\d{0,14}$/u.test(id)) return null;
+      const { experiment, row } = await call('runs.get', { id: Number(id) });
+      return { text: experiment, fileName: row.fileName, draftId: null };
+    }
+    case 'new':
+      return { text: (templateNamed(id) ?? TEMPLATES[0]!).text, fileName: 'experiment.yaml', draftId: null };
+  }
+}
+
+/** One that another window deleted meanwhile is made anew: nothing typed is lost. */
+async function saveDraft(
+  id: number | null,
+  draft: { readonly name: string; readonly text: string; readonly fileName: string },
+): Promise<number> {
+  try {
+    return (await call('drafts.save', { id, ...draft })).id;
+  } catch (error) {
+    if (id === null || !(error instanceof ServiceError) || error.kind !== 'absent') throw error;
+    return (await call('drafts.save', { id: null, ...draft })).id;
+  }
+}
+
+function tooLargeProblem(file: string): Problem {
+  return {
+    file,
+    line: 1,
+    column: 1,
+    path: '',
+    message: 'the file is larger than 1 MiB, the most that an experiment may have',
+    hint: 'Take lists apart: a change with `every` and `times` stands for many.',
+  };
+}
