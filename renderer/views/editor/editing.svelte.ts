@@ -58,10 +58,10 @@ export class Editing {
   /** Sections and groups of the form that are open or closed by hand, by path. */
   opened = $state<Record<string, boolean>>({});
 
-  readonly problemsByPath = $derived.by(() => {
+  readonly problemsByPath = $derived.by((): ReadonlyMap<string, readonly Problem[]> => {
     const found = new Map<string, Problem[]>();
     for (const problem of this.problems) found.set(problem.path, [...(found.get(problem.path) ?? []), problem]);
-    return found as ReadonlyMap<string, readonly Problem[]>;
+    return found;
   });
   readonly nearlyFull = $derived(this.bytes > NEARLY_FULL * MAX_EXPERIMENT_CHARS);
   readonly tooLarge = $derived(this.bytes > MAX_EXPERIMENT_CHARS);

@@ -166,7 +166,7 @@ function model(value: unknown, edit: Edit): unknown {
     key = step;
   }
   if (edit.kind === 'set') parent[key] = edit.value;
-  else if (edit.kind === 'unset') delete parent[key];
+  else if (edit.kind === 'unset') Reflect.deleteProperty(parent, key);
   else {
     const list = (parent[key] ??= []) as unknown[];
     if (edit.kind === 'insert') list.splice(edit.index, 0, edit.value);

@@ -17,9 +17,9 @@ const MOST_CHARS = 200_000;
 
 export interface Knowledge {
   /** Null until the schema has come. */
-  root(): Field | null;
+  readonly root: () => Field | null;
   /** The file as it was last readable. */
-  value(): unknown;
+  readonly value: () => unknown;
 }
 
 export function assistance(knowledge: Knowledge): Extension {

@@ -64,7 +64,9 @@ function firstName(file: unknown, path: readonly string[]): string | undefined {
 export function freeName(stem: string, listKey: string, file: unknown): string {
   const lists = [valueAt(file, ['devices']), valueAt(file, ['guest', 'dimms']), valueAt(file, ['guest', 'workloads'])];
   const taken = new Set(
-    lists.flatMap((list) => (Array.isArray(list) ? list : [])).map((one: unknown) => (isGroup(one) ? one['name'] : '')),
+    lists
+      .flatMap((list) => (Array.isArray(list) ? (list as unknown[]) : []))
+      .map((one: unknown) => (isGroup(one) ? one['name'] : '')),
   );
   const clean = stem.replace(/[^A-Za-z0-9_-]/gu, '').replace(/^[^A-Za-z]+/u, '') || listKey;
   for (let n = 0; ; n++) if (!taken.has(`${clean}${n}`)) return `${clean}${n}`;

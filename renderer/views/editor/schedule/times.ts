@@ -1,0 +1,52 @@
+// Times of the schedule: as the file writes them, as nanoseconds, and as steps that look whole.
+const UNITS: Readonly<Record<string, number>> = {
+  ns: 1,
+  us: 1e3,
+  µs: 1e3,
+  μs: 1e3,
+  ms: 1e6,
+  s: 1e9,
+  min: 60e9,
+  h: 3600e9,
+};
+
+/** `1500ms` → nanoseconds; null for what is no time. Zero needs no unit. */
+export function timeOf(written: unknown): number | null {
+  if (written === 0) return 0;
+  const match = /^\s*(\d+(?:\.\d+)?)\s?(ns|us|µs|μs|ms|s|min|h)?\s*$/u.exec(typeof written === 'string' ? written : '');
+  if (match === null) return null;
+  const number = Number(match[1]);
+  if (match[2] === undefined) return number === 0 ? 0 : null;
+  const ns = Math.round(number * UNITS[match[2]]!);
+  return Number.isSafeInteger(ns) ? ns : null;
+}
+
+/** As people write it, exactly: `2s`, `1500ms`, `250us`. */
+export function spellNs(ns: number): string {
+  if (ns === 0) return '0ms';
+  for (const [unit, name] of [
+    [1e9, 's'],
+    [1e6, 'ms'],
+    [1e3, 'us'],
+  ] as const)
+    if (ns % unit === 0) return `${ns / unit}${name}`;
+  return `${ns}ns`;
+}
+
+/** The next smaller 1, 2 or 5 times a power of ten. */
+export function wholeStep(ns: number): number {
+  const power = 10 ** Math.floor(Math.log10(Math.max(1, ns)));
+  const lead = ns / power;
+  return Math.max(1, (lead >= 5 ? 5 : lead >= 2 ? 2 : 1) * power);
+}
+
+export function rounded(ns: number, step: number): number {
+  return Math.max(0, Math.round(ns / step) * step);
+}
+
+/** Where an axis of this length has its marks: at most `most`. */
+export function ticksOf(endNs: number, most: number): number[] {
+  let step = wholeStep(endNs / most);
+  while (endNs / step > most) step = wholeStep(step * 2.5);
+  return Array.from({ length: Math.floor(endNs / step) + 1 }, (_, i) => i * step);
+}
