@@ -88,7 +88,7 @@ export class ContainerTracker implements DirtyTracker {
 
   /** The memory listener's region_add: maps the section, and syncs it from now on. */
   regionAdd(section: RamSection): Outcome<number> {
-    const mapped = this.#container.map(section.gpaPage, section.ramPage, section.pages, section.readonly);
+    const mapped = this.#container.mapSection(section.gpaPage, section.ramPage, section.pages, section.readonly);
     if (mapped.ok) this.#sections.push(section);
     return mapped;
   }

@@ -11,6 +11,7 @@ import type { Scheduler } from '../core/scheduler.ts';
 import type { Iotlb } from '../iommu/iotlb.ts';
 import type { BigLock } from '../viommu/big-lock.ts';
 import type { GuestDriverMode } from '../viommu/config.ts';
+import type { GuestPins } from '../viommu/pinning.ts';
 import type { RamSection } from '../viommu/ram-map.ts';
 import type { TrackerKind, UnmapEntry } from '../viommu/vmm-container.ts';
 import { SplitAhead } from './block-grain.ts';
@@ -23,6 +24,8 @@ export class DeviceRack {
   readonly iotlb: Iotlb;
   /** Serialises the guest's IOMMU requests; a sync of guest mappings holds it. Others that hold QEMU's lock may say so. */
   readonly bigLock: BigLock;
+  /** Guest RAM that the VMM holds pinned for all containers. */
+  readonly pins: GuestPins;
   readonly #options: RackOptions;
   readonly #build: RackBuilder;
   /** As the memory listener knows them. */
@@ -34,6 +37,7 @@ export class DeviceRack {
     this.#build = new RackBuilder(options, () => this.#guestEndNs);
     this.iotlb = this.#build.iotlb;
     this.bigLock = this.#build.bigLock;
+    this.pins = this.#build.pins;
     this.containers = this.#build.containers();
     const all = this.containers.flatMap((container) => container.devices);
     this.devices = options.devices.map((config) => all.find((device) => device.config === config)!);
@@ -44,18 +48,29 @@ export class DeviceRack {
     let durationNs = 0;
     const { viommu } = this.#options;
     for (const { name, traffic } of this.devices) traffic.setPresent(!this.#options.absent.includes(name));
-    for (const container of this.containers) {
-      if (viommu !== null && container.behindViommu && isPresent(container)) {
-        this.#attach(scheduler.nowNs, container, viommu.driver);
-      }
-    }
+    // Guest RAM first, as when a machine starts; a guest's driver begins with RAM mapped for the others.
     for (const section of this.#options.sections) {
-      const mapped = this.regionAdd(section);
+      const mapped = this.#mapInto(
+        this.containers.filter(({ behindViommu }) => !behindViommu),
+        section,
+      );
       if (!mapped.ok) return mapped;
       durationNs += mapped.value;
+      this.#sections.push(section);
+    }
+    for (const container of this.containers.filter(({ behindViommu }) => behindViommu)) {
+      if (viommu !== null && isPresent(container)) this.#attach(scheduler.nowNs, container, viommu.driver);
+      for (const section of this.#options.sections) {
+        const mapped = this.#mapInto([container], section);
+        if (!mapped.ok) return mapped;
+        durationNs += mapped.value;
+      }
     }
     for (const { traffic } of this.devices) scheduler.add(traffic, scheduler.nowNs);
-    for (const container of this.containers) this.#sayTracker(scheduler.nowNs, container);
+    for (const container of this.containers) {
+      this.#sayTracker(scheduler.nowNs, container);
+      this.#sayPinned(scheduler.nowNs, container);
+    }
     const { split, aheadNs } = this.#options.iommu.grain;
     for (const { name, container, tracker, grain } of split === 'ahead' ? this.containers : []) {
       const tracked = container.domains.flatMap((d) => (d.tracked ? [d.domain] : []));
@@ -66,16 +81,21 @@ export class DeviceRack {
 
   /** The memory listener's region_add, for every container of flat sections. */
   regionAdd(section: RamSection): Outcome<number> {
-    let durationNs = 0;
     this.#build.ramMap.add(section);
     this.#sections.push(section);
-    for (const container of this.containers) {
+    const mapped = this.#mapInto(this.containers, section);
+    return mapped.ok ? ok(Math.round(mapped.value)) : mapped;
+  }
+
+  #mapInto(containers: readonly RackContainer[], section: RamSection): Outcome<number> {
+    let durationNs = 0;
+    for (const container of containers) {
       if (!isFlat(container) || !isPresent(container)) continue;
       const mapped = container.tracker.regionAdd(section);
       if (!mapped.ok) return mapped;
       durationNs += mapped.value;
     }
-    return ok(Math.round(durationNs));
+    return ok(durationNs);
   }
 
   /** region_del: takes dirt along while logging, unless the defect leaves out the IOTLB entry. */
@@ -229,6 +249,19 @@ export class DeviceRack {
     const detail = { tracker: container.tracker, devices: devices.length };
     const text = `container ${name}: tracked by ${TRACKED_BY[container.tracker]} (${why})${forced}`;
     emit({ timeNs: nowNs, durationNs: 0, kind: 'note', text, source: name, detail });
+  }
+
+  /** What mapping guest RAM pinned for a container, and how long that took when the machine started. */
+  #sayPinned(nowNs: number, container: RackContainer): void {
+    if (!isFlat(container) || !isPresent(container)) return;
+    const { emit, costs, tracking } = this.#options;
+    const { name } = container;
+    const pages = container.container.pagesPinned;
+    const by = tracking.api === 'type1' ? 'VFIO_IOMMU_MAP_DMA' : pages === 0 ? 'IOAS_COPY' : 'IOAS_MAP';
+    const durationNs = Math.round(pages * costs.pin_page);
+    const detail = { pages, pinnedInAll: this.pins.pages, by };
+    const text = `container ${name}: ${pages} pages pinned by ${by} in ${(durationNs / 1e6).toFixed(1)} ms`;
+    emit({ timeNs: nowNs, durationNs, kind: 'note', text, source: name, detail });
   }
 
   get #entry(): UnmapEntry {

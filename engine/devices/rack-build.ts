@@ -14,6 +14,7 @@ import { BigLock } from '../viommu/big-lock.ts';
 import type { GuestDriverMode } from '../viommu/config.ts';
 import { EmulatedIotlb } from '../viommu/emulated-iotlb.ts';
 import { GuestDma } from '../viommu/guest-dma.ts';
+import { GuestPins } from '../viommu/pinning.ts';
 import { RamMap } from '../viommu/ram-map.ts';
 import type { ContainerDomain } from '../viommu/vmm-container.ts';
 import { Type1Bitmaps } from '../viommu/type1-bitmaps.ts';
@@ -34,6 +35,7 @@ export class RackBuilder {
   readonly ramMap: RamMap;
   readonly bigLock = new BigLock();
   readonly #emulatedIotlb: EmulatedIotlb;
+  readonly pins: GuestPins;
   readonly #guestEndNs: () => number;
   #domains = 0;
 
@@ -43,6 +45,10 @@ export class RackBuilder {
     this.ramMap = new RamMap(options.sections);
     this.#emulatedIotlb = new EmulatedIotlb(options.viommu?.iotlbEntries ?? 0);
     this.#guestEndNs = guestEndNs;
+    const { iommu, tracking, ramPages } = options;
+    const type1 = tracking.api === 'type1';
+    const copies = iommu.copies && !type1;
+    this.pins = new GuestPins({ limitBytes: iommu.memlockBytes, copies, mode: type1 ? 'mm' : 'user' }, ramPages);
   }
 
   containers(): RackContainer[] {
@@ -94,6 +100,7 @@ export class RackBuilder {
       defectUnmapWithoutQuery: defects.unmapWithoutQuery,
       mappingsMax: tracking.api === 'type1' ? iommu.type1Mappings : Infinity,
       type1,
+      pins: this.pins.forContainer(),
       ramPages,
       costs,
       drop,

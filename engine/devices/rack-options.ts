@@ -33,6 +33,10 @@ export interface RackIommu {
   /** Mappings that a type1 container may hold (dma_entry_limit). */
   readonly type1Mappings: number;
   readonly type1Rules: Type1Rules;
+  /** Whether a container copies guest RAM that another has mapped (IOAS_COPY). */
+  readonly copies: boolean;
+  /** RLIMIT_MEMLOCK in bytes; Infinity: no limit. */
+  readonly memlockBytes: number;
 }
 
 /** Known defects, by what QEMU or Linux did. */

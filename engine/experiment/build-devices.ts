@@ -12,6 +12,7 @@ import type { Type1Rules } from '../vfio/type1-rules.ts';
 import type { RamLayout, RamSection } from '../machine/layout.ts';
 import type { ViommuConfig } from '../viommu/config.ts';
 import { formatRow } from './formats.ts';
+import { deviceComesLater } from './presence.ts';
 import type { Device, Experiment } from './schema.ts';
 
 export interface DeviceSinks {
@@ -42,7 +43,7 @@ export function buildRack(
     ramPages: layout.totalPages,
     sections,
     devices: experiment.devices.map(deviceConfig),
-    absent: experiment.devices.map(({ name }) => name).filter((name) => comesLater(experiment, name)),
+    absent: experiment.devices.map(({ name }) => name).filter((name) => deviceComesLater(experiment, name)),
     iommu: {
       format,
       pageSizes: iommu.page_sizes,
@@ -56,6 +57,8 @@ export function buildRack(
       faults: iommu.fault,
       type1Mappings: iommu.type1.mappings,
       type1Rules: type1Rules(experiment),
+      copies: iommu.pins === 'copy',
+      memlockBytes: iommu.memlock ?? Infinity,
       grain: {
         split: iommu.split.when,
         order: iommu.split.order,
@@ -182,11 +185,4 @@ function type1Rules({ iommu }: Experiment): Type1Rules {
 
 function bbmLevel(level: number): BbmLevel {
   return level === 0 || level === 1 ? level : 2;
-}
-
-/** Whether the first thing that the timeline says of a device's presence is that it comes. */
-function comesLater({ changes }: Experiment, device: string): boolean {
-  const turns = changes.filter((c) => (c.do === 'plug-device' || c.do === 'unplug-device') && c.device === device);
-  turns.sort((a, b) => (a.at ?? Infinity) - (b.at ?? Infinity));
-  return turns[0]?.do === 'plug-device';
 }

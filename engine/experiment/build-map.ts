@@ -8,6 +8,7 @@ import { machineLayout, type RamLayout, type RamSection } from '../machine/layou
 import type { FlatRange } from '../machine/map/flatview.ts';
 import { MemoryMap, type Appearance, type MapListener } from '../machine/map/memorymap.ts';
 import type { Ram } from '../machine/ram.ts';
+import { dimmComesLater } from './presence.ts';
 import type { Experiment } from './schema.ts';
 
 export function layoutOf({ guest }: Experiment): RamLayout {
@@ -16,13 +17,8 @@ export function layoutOf({ guest }: Experiment): RamLayout {
 }
 
 /** Modules that are not there at the start: the first change of a module plugs it. */
-export function absentDimms({ changes }: Experiment, layout: RamLayout): RamSection[] {
-  return layout.dimms.filter(({ name }) => {
-    const first = changes.find(
-      (change) => (change.do === 'plug-memory' || change.do === 'unplug-memory') && change.dimm === name,
-    );
-    return first?.do === 'plug-memory';
-  });
+export function absentDimms(experiment: Experiment, layout: RamLayout): RamSection[] {
+  return layout.dimms.filter(({ name }) => dimmComesLater(experiment, name));
 }
 
 /** What a vCPU cannot write follows what the guest sees. */

@@ -81,7 +81,14 @@ function act(world: Scene, nowNs: number, change: Change): Result {
       const plugs = change.do === 'plug-device';
       if (thread.status !== 'none' && thread.end === null) return refuseWhileMigrating(plugs);
       const result = plugs ? rack.plug(nowNs, change.device) : rack.unplug(nowNs, change.device);
-      return result.ok ? note(world, nowNs, 'map-change', `${change.device}: ${commandOf(plugs)}`) : result;
+      if (!result.ok) return result;
+      // Mapping and pinning guest RAM for it holds the big lock.
+      const durationNs = result.value;
+      guest.stall(durationNs * world.costs.bql_stall);
+      const text = `${change.device}: ${commandOf(plugs)}`;
+      const detail = { pinnedPages: rack.pins.pages };
+      world.recorder.event({ timeNs: nowNs, durationNs, kind: 'map-change', text, detail });
+      return done;
     }
     case 'region':
       return changeMap(world, nowNs, `${change.size / PAGE_SIZE} pages become ${change.to}`, () => {

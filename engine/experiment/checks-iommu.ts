@@ -1,9 +1,11 @@
 // Checks of IOMMU, vIOMMU and trackers: what the format, the kernel or QEMU cannot do.
 // Sources: kernel-side drivers/iommu (formats' rows), hw_pagetable.c; QEMU hw/vfio/migration.c, accel/kvm/kvm-all.c.
 
-import { spellSize } from '../core/units.ts';
+import { PAGE_SIZE, spellSize } from '../core/units.ts';
+import { machineLayout } from '../machine/layout.ts';
 import type { Check } from './check.ts';
 import { formatRow, leafSizes } from './formats.ts';
+import { deviceComesLater, dimmComesLater } from './presence.ts';
 import type { ParsedExperiment } from './schema.ts';
 
 const pageSizes: Check = {
@@ -64,13 +66,43 @@ const mapping: Check = {
         hint: 'Raise guest.backing, or list a smaller page size.',
       });
     }
-    if (iommu.memlock !== undefined && iommu.memlock < guest.memory) {
+  },
+};
+
+/** What is pinned when the machine starts: guest RAM, once for each container that holds it and does not copy. */
+const pins: Check = {
+  needs: ['iommu', 'guest', 'devices', 'viommu', 'changes'],
+  run: (experiment, { report, given }) => {
+    const { iommu, devices, viommu, guest } = experiment;
+    if (iommu.api === 'type1' && iommu.pins === 'copy' && given(['iommu', 'pins'])) {
       report({
-        path: ['iommu', 'memlock'],
-        message: `pinning ${spellSize(guest.memory)} of guest RAM exceeds the limit of ${spellSize(iommu.memlock)} (ENOMEM)`,
-        hint: 'A guest with passthrough devices is pinned whole.',
+        path: ['iommu', 'pins'],
+        message: 'type1 cannot copy: each container pins guest RAM for itself',
+        hint: 'Leave it out, or write api: iommufd.',
       });
     }
+    if (iommu.memlock === undefined) return;
+    const shadows = viommu.mode !== 'none' && viommu.mode !== 'nested' && viommu.driver !== 'passthrough';
+    const behind = (device: (typeof devices)[number]): boolean => viommu.mode !== 'none' && device.behind_viommu;
+    const holdRam = devices.filter((d) => !(behind(d) && shadows) && !deviceComesLater(experiment, d.name));
+    const containers = new Set(holdRam.map((d) => (behind(d) ? `device ${d.name}` : `container ${d.container}`)));
+    const copies = iommu.api === 'iommufd' && iommu.pins === 'copy';
+    const times = copies ? Math.min(1, containers.size) : containers.size;
+    const { sections } = machineLayout(guest.machine, Math.max(1, Math.floor(guest.memory / PAGE_SIZE)), []);
+    const modules = guest.dimms.filter(({ name }) => !dimmComesLater(experiment, name));
+    const bytes =
+      sections.reduce((sum, { pages }) => sum + pages * PAGE_SIZE, 0) +
+      modules.reduce((sum, { size }) => sum + size, 0);
+    if (iommu.memlock >= times * bytes) return;
+    const whole = times === 1 ? 'of guest RAM' : `of guest RAM ${times} times`;
+    report({
+      path: ['iommu', 'memlock'],
+      message: `pinning ${spellSize(guest.memory)} ${whole} exceeds the limit of ${spellSize(iommu.memlock)} (ENOMEM)`,
+      hint:
+        times === 1
+          ? `A guest with passthrough devices is pinned whole, its firmware too: ${spellSize(bytes)}.`
+          : `Every container pins it whole, its firmware too: ${spellSize(times * bytes)} in all.`,
+    });
   },
 };
 
@@ -220,4 +252,13 @@ const forgotten: Check = {
   },
 };
 
-export const iommuChecks: readonly Check[] = [pageSizes, mapping, split, tracking, viommu, vcpuTracker, forgotten];
+export const iommuChecks: readonly Check[] = [
+  pageSizes,
+  mapping,
+  pins,
+  split,
+  tracking,
+  viommu,
+  vcpuTracker,
+  forgotten,
+];

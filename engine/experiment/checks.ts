@@ -8,7 +8,6 @@ import { guestChecks } from './checks-guest.ts';
 import { iommuChecks } from './checks-iommu.ts';
 import { labChecks } from './checks-lab.ts';
 import { migrationChecks } from './checks-migration.ts';
-import { notYetChecks } from './notyet.ts';
 import type { ParsedExperiment } from './schema.ts';
 import type { Finding } from './source.ts';
 
@@ -25,7 +24,6 @@ export function runChecks(
   parsed: Partial<ParsedExperiment>,
   input: Readonly<Record<string, unknown>>,
   report: (finding: Finding) => void,
-  unsupported: 'refuse' | 'accept',
 ): void {
   const context: CheckContext = {
     report,
@@ -38,8 +36,7 @@ export function runChecks(
       return true;
     },
   };
-  const checks = unsupported === 'refuse' ? [...CHECKS, ...notYetChecks] : CHECKS;
-  for (const { needs, run } of checks) {
+  for (const { needs, run } of CHECKS) {
     if (needs.every((name) => name in parsed)) run(parsed as ParsedExperiment, context);
   }
 }

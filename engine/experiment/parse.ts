@@ -23,16 +23,14 @@ export type ParseResult =
 export interface ParseOptions {
   /** As it shall stand in messages. */
   readonly fileName: string;
-  /** What the engine cannot simulate yet: refused, or accepted by those who only read or edit the file. */
-  readonly unsupported?: 'refuse' | 'accept';
 }
 
 /** Reads an experiment from YAML or JSON. Never throws on any text. */
-export function parseExperiment(text: string, { fileName, unsupported = 'refuse' }: ParseOptions): ParseResult {
+export function parseExperiment(text: string, { fileName }: ParseOptions): ParseResult {
   const read = readSource(text, fileName);
   if (!read.ok) return { ok: false, problems: read.problems };
   const { source } = read;
-  const checked = validateExperiment(source.value, { unsupported });
+  const checked = validateExperiment(source.value);
   if (checked.ok && read.findings.length === 0) return { ok: true, experiment: checked.experiment, source };
   // What could not be read is null to the schema, which need not be said twice.
   const unread = new Set(read.findings.map(({ path }) => pathText(path)));
@@ -46,10 +44,7 @@ export type ValidateResult =
   | { readonly ok: false; readonly findings: readonly Finding[] };
 
 /** Validates an experiment that a program put together (`ExperimentInput`); problems have paths but no positions. */
-export function validateExperiment(
-  value: unknown,
-  { unsupported = 'refuse' }: Pick<ParseOptions, 'unsupported'> = {},
-): ValidateResult {
+export function validateExperiment(value: unknown): ValidateResult {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     const message = `found ${describe(value)}, expected a group of fields such as name and guest`;
     return { ok: false, findings: [{ path: [], message, hint: 'For example: {name: First, guest: {memory: 1GiB}}' }] };
@@ -86,7 +81,7 @@ export function validateExperiment(
     if (result.success) parsed[name] = result.data;
     else findings.push(...result.error.issues.flatMap((issue) => issueFindings(issue, [name])));
   }
-  runChecks(parsed as Partial<ParsedExperiment>, input, (finding) => findings.push(finding), unsupported);
+  runChecks(parsed as Partial<ParsedExperiment>, input, (finding) => findings.push(finding));
   if (findings.length > 0) return { ok: false, findings };
   return { ok: true, experiment: resolve(parsed as ParsedExperiment) };
 }

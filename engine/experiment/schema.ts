@@ -3,7 +3,7 @@
 // Names are those of the file, so that a path in a message, in a difference of two runs and in the code is the same.
 // Values are plain numbers in base units: bytes, integer nanoseconds, bytes/s, pages/s (workloads), shares 0 … 1.
 // Theory of the rest: quantity.ts (units), messages.ts (what a refusal says), parse.ts (from text), resolve.ts
-// (defaults that depend on other fields), checks*.ts (what makes no sense together), notyet.ts (what is refused for now).
+// (defaults that depend on other fields), checks*.ts (what makes no sense together).
 
 import * as z from 'zod';
 import { field } from './field.ts';

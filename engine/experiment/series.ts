@@ -143,6 +143,13 @@ export function rackSeries(rack: DeviceRack): Series[] {
   let lookupsBefore = 0;
   return [
     {
+      id: 'pinned',
+      label: 'guest pages pinned for devices',
+      unit: 'pages',
+      kind: 'level',
+      read: () => rack.pins.pages,
+    },
+    {
       id: 'iotlb.hits',
       label: 'IOTLB hit rate',
       unit: 'ratio',

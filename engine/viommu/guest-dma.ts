@@ -20,6 +20,8 @@
 // (caching mode forces strict).
 
 import type { Costs } from '../core/costs.ts';
+import { ERRNO } from '../core/errno.ts';
+import type { Errno } from '../core/errno.ts';
 import { invariant } from '../core/invariant.ts';
 import type { EmitEvent } from '../core/ports.ts';
 import type { Domain } from '../iommu/domain.ts';
@@ -44,6 +46,11 @@ export interface GuestDmaCounters {
 }
 
 export const noGuestDma = (): GuestDmaCounters => ({ maps: 0, unmaps: 0, exits: 0, flushes: 0, refused: 0 });
+
+const STRERROR: Partial<Record<Errno, string>> = {
+  ENOSPC: 'No space left on device',
+  ENOMEM: 'Cannot allocate memory',
+};
 
 export interface GuestDmaOptions {
   readonly config: ViommuConfig;
@@ -203,8 +210,8 @@ export class GuestDma {
     return this.#domain.iotlb.find(this.#domain.id, gpaPage) >= 0 ? gpaPage : -1;
   }
 
-  /** The host has no room for it: QEMU says so and goes on; the guest believes it mapped, and a DMA there faults. */
-  #refuse(nowNs: number, iovaPage: number): void {
+  /** The host refuses it: QEMU says so and goes on; the guest believes it mapped, and a DMA there faults. */
+  #refuse(nowNs: number, iovaPage: number, errno: Errno): void {
     this.#refused.add(iovaPage);
     this.counters.refused++;
     if (this.counters.refused > 1) return;
@@ -212,9 +219,9 @@ export class GuestDma {
       timeNs: Math.floor(nowNs),
       durationNs: 0,
       kind: 'error',
-      text: `${this.#container.name}: vfio_container_dma_map() = -28 (No space left on device)`,
+      text: `${this.#container.name}: vfio_container_dma_map() = -${ERRNO[errno]} (${STRERROR[errno] ?? errno})`,
       source: this.#container.name,
-      detail: { mappings: this.#container.mappings },
+      detail: { errno, mappings: this.#container.mappings },
     });
   }
 
@@ -241,18 +248,19 @@ export class GuestDma {
   }
 
   #mapHost(nowNs: number, iovaPage: number, ramPage: number, pages: number): number {
-    if (!this.#container.hasRoom(this.#pieces(pages))) {
-      this.#refuse(nowNs, iovaPage);
+    const refusal = this.#container.refusal(ramPage, pages, this.#pieces(pages));
+    if (refusal !== undefined) {
+      this.#refuse(nowNs, iovaPage, refusal);
       return 0;
     }
     if (this.mode === 'explicit' || pages === 1) {
-      const mapped = this.#container.map(iovaPage, ramPage, pages, false);
+      const mapped = this.#container.map(iovaPage, ramPage, pages);
       invariant(mapped.ok, 'the host maps what the guest has mapped');
       return mapped.value;
     }
     let durationNs = 0;
     for (let i = 0; i < pages; i++) {
-      const mapped = this.#container.map(iovaPage + i, ramPage + i, 1, false);
+      const mapped = this.#container.map(iovaPage + i, ramPage + i, 1);
       invariant(mapped.ok, 'the host maps what the guest has mapped');
       durationNs += mapped.value;
     }

@@ -11,7 +11,7 @@
 // Dirt that a step drops is said to the drop sink with its cause; the sink is one-way, nothing here learns from it.
 // Invariants: a page found dirty here stays in `found` until the next harvest takes it; while not logging nothing is
 // recorded, because logging starts with every page due.
-// Left out: pinning (engine/vfio, engine/iommufd); two listeners on one container.
+// What a map pins: pinning.ts. Left out: two listeners on one container.
 // Sources: QEMU 11.0 hw/vfio/iommufd.c iommufd_cdev_unmap(), hw/vfio/container-legacy.c vfio_legacy_dma_unmap_one(),
 // hw/vfio/listener.c.
 //
@@ -19,7 +19,7 @@
 
 import { DirtyBitmap } from '../core/bitmap.ts';
 import type { Costs } from '../core/costs.ts';
-import type { Outcome } from '../core/errno.ts';
+import type { Errno, Outcome } from '../core/errno.ts';
 import { ok, refuse } from '../core/errno.ts';
 import { invariant } from '../core/invariant.ts';
 import type { DropSink } from '../core/ports.ts';
@@ -35,6 +35,8 @@ import { NOT_TAKEN, TAKEN_DIRTY, mapSingle, takeSingle } from '../iommu/singlele
 import type { InFlight } from './in-flight.ts';
 import type { Type1Bitmaps } from './type1-bitmaps.ts';
 import { NOTHING_IN_FLIGHT } from './in-flight.ts';
+import type { ContainerPins } from './pinning.ts';
+import { OVER_LIMIT } from './pinning.ts';
 
 export type TrackerKind = 'device' | 'iommu' | 'everything' | 'pinned' | 'none';
 
@@ -60,6 +62,7 @@ export interface VmmContainerOptions {
   readonly mappingsMax: number;
   /** The bitmaps of a type1 container that is asked for dirt; null: another interface, or nobody asks. */
   readonly type1: Type1Bitmaps | null;
+  readonly pins: ContainerPins;
   readonly ramPages: number;
   readonly costs: Costs;
   readonly drop: DropSink;
@@ -73,6 +76,9 @@ export const NOT_READ = 'unmapped without reading the Dirty bit';
 export const WRITTEN_BETWEEN = 'written between the read of the Dirty bit and the unmap';
 export const AT_ZERO = 'whole-space unmap with translated address 0: dirt placed elsewhere';
 export const HELD_TOO_LATE = 'Dirty held in the IOTLB came back after its entry was gone';
+
+const FULL = refuse('ENOSPC', 'the container holds as many mappings as it may');
+const OVER_MEMLOCK = refuse('ENOMEM', 'RLIMIT_MEMLOCK forbids to pin more');
 
 export interface ContainerCounters {
   maps: number;
@@ -97,16 +103,20 @@ export class VmmContainer {
   logging = false;
   /** Mappings it holds, each of an ioctl. */
   mappings = 0;
+  /** Pages of guest RAM that its sections pinned and nobody had pinned before, so far. */
+  pagesPinned = 0;
   /** The devices' writes between an unmap's steps. */
   inFlight: InFlight = NOTHING_IN_FLIGHT;
   readonly #policy: UnmapPolicy;
   readonly #mappingsMax: number;
+  readonly #pins: ContainerPins;
   readonly #costs: Costs;
   readonly #drop: DropSink;
   readonly #pagesPerGranule: number;
   /** The one domain, where single pages can go the short way: page-sized granules, Dirty in memory. */
   readonly #onlyDomain: Domain | null;
   readonly #mapped: Outcome<number>;
+  readonly #mappedPinned: Outcome<number>;
   /** What the policy takes for one page; whether it begins with a query; and the longest that an unmap of a page takes. */
   readonly #singleNs: number;
   readonly #asksFirst: boolean;
@@ -121,14 +131,16 @@ export class VmmContainer {
     this.#policy = unmapPolicyNamed(options.defectUnmapWithoutQuery ? 'unmap-only' : options.unmapPolicy);
     this.type1 = options.type1;
     this.#mappingsMax = options.mappingsMax;
+    this.#pins = options.pins;
     this.#costs = options.costs;
     this.#drop = options.drop;
     const shift = options.domains[0]?.domain.table.format.granuleShift ?? 12;
     const [only] = options.domains;
     const plain = options.domains.length === 1 && shift === 12 && only !== undefined && !only.domain.iotlb.held;
     this.#onlyDomain = plain && (only.tracked || options.tracker !== 'iommu') ? only.domain : null;
-    const { iommu_map, iommu_unmap, iotlb_flush } = options.costs;
+    const { iommu_map, iommu_unmap, iotlb_flush, pin_page } = options.costs;
     this.#mapped = ok(iommu_map);
+    this.#mappedPinned = ok(iommu_map + pin_page);
     this.#singleNs = this.#policy.steps.reduce((sum, op) => sum + this.#stepNs(op, 1, 1), 0);
     this.#asksFirst = READS.has(this.#policy.steps[0]!);
     const askNs = options.type1?.pageNsMax ?? 0;
@@ -137,23 +149,38 @@ export class VmmContainer {
     this.#pagesPerGranule = 1 << (shift - 12);
   }
 
-  /** Whether so many mappings more would be accepted. */
-  hasRoom(mappings: number): boolean {
-    return this.mappings + mappings <= this.#mappingsMax;
+  /** Why a guest's mapping, made by so many calls, would be refused; undefined where it would not. */
+  refusal(ramPage: number, pages: number, mappings: number): Errno | undefined {
+    if (this.mappings + mappings > this.#mappingsMax) return 'ENOSPC';
+    return this.#pins.fits(ramPage, pages) ? undefined : 'ENOMEM';
   }
 
-  /** Maps [iovaPage, iovaPage + pages) onto RAM pages; returns the time it took. */
-  map(iovaPage: number, ramPage: number, pages: number, readonly: boolean): Outcome<number> {
+  /** Maps a section of guest RAM at [iovaPage, iovaPage + pages), which other containers may copy; returns the time it took. */
+  mapSection(iovaPage: number, ramPage: number, pages: number, readonly: boolean): Outcome<number> {
+    if (this.mappings >= this.#mappingsMax) return FULL;
+    const pinned = this.#pins.addSection(iovaPage, ramPage, pages, !readonly);
+    if (pinned === OVER_LIMIT) return OVER_MEMLOCK;
+    this.pagesPinned += pinned;
+    return this.#mapPinned(iovaPage, ramPage, pages, readonly ? READ : READ | WRITE, pinned);
+  }
+
+  /** Maps what a guest has mapped at [iovaPage, iovaPage + pages); returns the time it took. */
+  map(iovaPage: number, ramPage: number, pages: number): Outcome<number> {
+    if (this.mappings >= this.#mappingsMax) return FULL;
+    const pinned = this.#pins.add(iovaPage, ramPage, pages);
+    if (pinned === OVER_LIMIT) return OVER_MEMLOCK;
+    return this.#mapPinned(iovaPage, ramPage, pages, READ | WRITE, pinned);
+  }
+
+  #mapPinned(iovaPage: number, ramPage: number, pages: number, access: number, pinned: number): Outcome<number> {
     const scale = this.#pagesPerGranule;
-    const access = readonly ? READ : READ | WRITE;
-    if (this.mappings >= this.#mappingsMax) return refuse('ENOSPC', 'the container holds as many mappings as it may');
     this.mappings++;
     if (pages === 1 && this.#onlyDomain !== null) {
       const { table } = this.#onlyDomain;
       if (mapSingle(table, iovaPage, HOST_BASE_PAGE + ramPage, access)) {
         this.counters.maps++;
         this.counters.entries += table.cost.entries;
-        return this.#mapped;
+        return pinned === 0 ? this.#mapped : this.#mappedPinned;
       }
     }
     let entries = 0;
@@ -161,12 +188,14 @@ export class VmmContainer {
       const { table } = this.domains[i]!.domain;
       const failure = table.map(iovaPage / scale, (HOST_BASE_PAGE + ramPage) / scale, pages / scale, access);
       entries += table.cost.entries;
-      if (failure !== undefined) this.mappings--;
-      if (failure !== undefined) return refuse(failure, `map of iova page ${iovaPage}`);
+      if (failure === undefined) continue;
+      this.mappings--;
+      this.#pins.remove(iovaPage, pages, 1);
+      return refuse(failure, `map of iova page ${iovaPage}`);
     }
     this.counters.maps++;
     this.counters.entries += entries;
-    return ok(this.#costs.iommu_map * this.domains.length);
+    return ok(this.#costs.iommu_map * this.domains.length + this.#costs.pin_page * pinned);
   }
 
   /**
@@ -184,6 +213,7 @@ export class VmmContainer {
   ): number {
     this.counters.unmaps += pieces;
     this.mappings -= pieces;
+    this.#pins.remove(iovaPage, pages, pieces);
     if (
       pages === 1 &&
       this.#onlyDomain !== null &&
@@ -290,6 +320,7 @@ export class VmmContainer {
     });
     for (const { domain } of this.domains) domain.flushDomain();
     this.mappings = 0;
+    this.#pins.removeAll();
     this.counters.unmaps++;
     this.counters.flushes++;
     this.counters.queries += queries;

@@ -67,7 +67,7 @@ function experimentReader(): (text: string) => KnownExperiment {
   return (text) => {
     let found = known.get(text);
     if (found === undefined) {
-      const parsed = parseExperiment(text, { fileName: '', unsupported: 'accept' });
+      const parsed = parseExperiment(text, { fileName: '' });
       found = { configured: null, configuration: null, limits: NO_LIMITS };
       if (parsed.ok) {
         const { experiment, source } = parsed;

@@ -3,7 +3,7 @@ import { parseExperiment } from '../../engine/experiment/parse.ts';
 import { NO_LIMITS, type VerdictLimits } from '../contract/verdict.ts';
 
 export function limitsOf(experiment: string): VerdictLimits {
-  const parsed = parseExperiment(experiment, { fileName: '', unsupported: 'accept' });
+  const parsed = parseExperiment(experiment, { fileName: '' });
   if (!parsed.ok) return NO_LIMITS;
   const { downtime_limit, postcopy } = parsed.experiment.migration;
   return { downtimeLimitNs: downtime_limit, postcopy: postcopy.enabled };

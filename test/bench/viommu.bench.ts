@@ -23,7 +23,7 @@ function aRack(traffic: Partial<TrafficConfig>, viommu: Partial<ViommuConfig>): 
   const model = DEVICE_MODELS.nic;
   return new DeviceRack({
     seed: 1,
-    costs: costsWith({ ...FREE, guest_dma_unmap: 0, pte_walk: 0 }),
+    costs: costsWith({ ...FREE, guest_dma_unmap: 0, pte_walk: 0, pin_page: 0 }),
     ramPages: RAM_PAGES,
     sections: [{ gpaPage: 0, ramPage: 0, pages: RAM_PAGES, readonly: false }],
     devices: [
@@ -51,6 +51,8 @@ function aRack(traffic: Partial<TrafficConfig>, viommu: Partial<ViommuConfig>): 
       grain: KEEP_GRAIN,
       type1Mappings: 65_535,
       type1Rules: AS_MERGED,
+      copies: true,
+      memlockBytes: Infinity,
     },
     viommu: {
       mode: 'shadow',

@@ -96,6 +96,21 @@ describe('experiments of the discussions', () => {
     expect(document).toContain(`saves the walks of the guest's table: ${ms(finalSync(large.summary))} in the blackout`);
   });
 
+  it('a second container pins nothing by COPY, and all of guest RAM by MAP, as long as the document says', () => {
+    const plugged = (to: string): RunEvent =>
+      run('pinned-once-or-for-each-container', ['{ pins: copy', `{ ${to}`]).events.find(({ text }) =>
+        /device_add|refused/.test(text),
+      )!;
+    const [copied, mapped] = [plugged('pins: copy'), plugged('pins: map')];
+    expect(document).toContain(`${grouped(Number(copied.detail['pinnedPages']))} pages stay pinned`);
+    const more = Number(mapped.detail['pinnedPages']) - Number(copied.detail['pinnedPages']);
+    expect(document).toContain(`pins ${grouped(more)} more in ${Math.round(mapped.durationNs / 1e6)} ms`);
+    expect(copied.durationNs).toBeLessThan(1e4);
+    expect(
+      run('pinned-once-or-for-each-container', ['pins: copy, memlock: 8GiB', 'pins: map, memlock: 3GiB']).events,
+    ).toContainEqual(expect.objectContaining({ detail: { errno: 'ENOMEM' } }));
+  });
+
   it('split at the start, the guest with gigabyte blocks converges; each order makes its own number of exchanges', () => {
     const split = (how: string) => run('one-dirty-bit-for-a-gigabyte', ['iommu: {', `iommu: { split: {${how}},`]);
     expect(run('one-dirty-bit-for-a-gigabyte').summary.outcome).toBe('timed-out');

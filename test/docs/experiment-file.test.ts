@@ -27,7 +27,7 @@ describe('docs/experiment-file.md', () => {
     for (const text of shown) {
       const whole = text.includes('name:') && text.includes('guest:');
       const tried = whole ? text : `name: x\nguest: {memory: 16GiB}\n${text}`;
-      const result = parseExperiment(tried, { fileName: 'experiment-file.md', unsupported: 'accept' });
+      const result = parseExperiment(tried, { fileName: 'experiment-file.md' });
       expect(result.ok ? [] : result.problems).toEqual([]);
     }
   });

@@ -37,8 +37,8 @@ const MAX_SPARED = 40;
 
 /** Null where one of the two is no experiment of ours. */
 export function patchTo(textA: string, textB: string): Patch | null {
-  const a = parseExperiment(textA, { fileName: 'a', unsupported: 'accept' });
-  const b = parseExperiment(textB, { fileName: 'b', unsupported: 'accept' });
+  const a = parseExperiment(textA, { fileName: 'a' });
+  const b = parseExperiment(textB, { fileName: 'b' });
   if (!a.ok || !b.ok) return null;
   const wanted = configJson(b.experiment);
   const gives = (text: string): boolean => configurationOf(text) === wanted;
@@ -69,7 +69,7 @@ type Group = Readonly<Record<string, unknown>>;
 const asGroup = (value: unknown): Group => (isGroup(value) ? value : {});
 
 function configurationOf(text: string): string | undefined {
-  const parsed = parseExperiment(text, { fileName: 'patched', unsupported: 'accept' });
+  const parsed = parseExperiment(text, { fileName: 'patched' });
   return parsed.ok ? configJson(parsed.experiment) : undefined;
 }
 

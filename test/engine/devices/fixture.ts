@@ -93,6 +93,8 @@ export class Bench {
         grain: KEEP_GRAIN,
         type1Mappings: 65_535,
         type1Rules: AS_MERGED,
+        copies: true,
+        memlockBytes: Infinity,
         ...overrides.iommu,
       },
       tracking: {

@@ -12,7 +12,7 @@ const expected = JSON.parse(readFileSync(new URL('expected.json', folder), 'utf8
 const files = readdirSync(folder).filter((name) => name !== 'expected.json');
 
 function problemsOf(text: string, fileName = 'x.yaml'): string[] {
-  const result = parseExperiment(text, { fileName, unsupported: 'accept' });
+  const result = parseExperiment(text, { fileName });
   return result.ok ? [] : result.problems.map((p) => `${p.file}:${p.line}:${p.column} ${p.path}: ${p.message}`);
 }
 

@@ -1,11 +1,10 @@
 // Nothing in the file may silently do nothing: every field of the schema is read by the simulation of some experiment
-// here, or refused by the list of what is not simulated yet, or is not meant for the simulation.
+// here, or is not meant for the simulation.
 import { readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { COST_NAMES } from '../../../engine/core/costs.ts';
 import { experimentJsonSchema } from '../../../engine/experiment/jsonschema.ts';
 import type { JsonSchema } from '../../../engine/experiment/jsonschema.ts';
-import { NOT_YET } from '../../../engine/experiment/notyet.ts';
 import { validateExperiment } from '../../../engine/experiment/parse.ts';
 import type { RunSink } from '../../../engine/experiment/result.ts';
 import type { Experiment } from '../../../engine/experiment/schema.ts';
@@ -14,7 +13,7 @@ import { createSimulation } from '../../../engine/experiment/simulate.ts';
 /** Not for the simulation: what people read, what other backends read, what validation alone judges. */
 const NOT_SIMULATED = [
   ...['version', 'name', 'question', 'notes', 'tags', 'backend', 'qemu'],
-  ...['guest.workloads[].name', 'iommu.memlock', 'expect'],
+  ...['guest.workloads[].name', 'expect'],
   // Resolved into guest.filled; vCPUs without a workload are idle, so their number is judged against the groups' alone.
   ...['guest.populated', 'guest.vcpus'],
   // Only what is overridden is there to be read: the next test.
@@ -24,7 +23,7 @@ const NOT_SIMULATED = [
 /** The engine's sources, but for the cost table itself and the host profiles. */
 const engine = new URL('../../../engine/', import.meta.url);
 const SOURCES = readdirSync(engine, { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('.ts') && !/(core\/costs|experiment\/(hosts|notyet))\.ts$/.test(name))
+  .filter((name) => name.endsWith('.ts') && !/(core\/costs|experiment\/hosts)\.ts$/.test(name))
   .map((name) => readFileSync(new URL(name, engine), 'utf8'));
 
 /** Records every path that is read, `[]` for items. */
@@ -176,31 +175,16 @@ const experiments: readonly object[] = [
   },
 ];
 
-/** Whether the list of what is not simulated yet speaks of this field or of the switch above it. */
-function isRefused(path: string): boolean {
-  return NOT_YET.some(({ path: refused }) => {
-    if (path === refused) return true;
-    const group = refused
-      .replace('tracking.vcpus', 'tracking.ring.when')
-      .replace(/\.(enabled|mode|do|name|as|when)$/, '');
-    return group !== refused && path.startsWith(`${group}.`);
-  });
-}
-
 describe('every field of the experiment file', () => {
-  it('is read by the simulation, refused for now, or not meant for it', () => {
+  it('is read by the simulation, or not meant for it', () => {
     const read = new Set<string>();
     for (const experiment of experiments) {
-      const accepted = validateExperiment(experiment);
-      // An experiment that is still refused as a whole is tried as soon as the list shrinks.
-      if (!accepted.ok && accepted.findings.every(({ message }) => message.includes('is not simulated yet'))) continue;
       for (const path of readBy(experiment)) read.add(path);
     }
     const fields = new Set(leaves(experimentJsonSchema()));
     const ignored = [...fields].filter(
       (path) =>
         !read.has(path) &&
-        !isRefused(path) &&
         !NOT_SIMULATED.some(
           (prefix) => path === prefix || path.startsWith(`${prefix}.`) || path.startsWith(`${prefix}[`),
         ),
@@ -208,9 +192,8 @@ describe('every field of the experiment file', () => {
     expect(ignored).toEqual([]);
   });
 
-  it.each(COST_NAMES)('costs.%s is used by the engine, or refused', (name) => {
+  it.each(COST_NAMES)('costs.%s is used by the engine', (name) => {
     const word = new RegExp(`\\b${name}\\b`);
-    const used = SOURCES.some((text) => word.test(text));
-    expect(used || NOT_YET.some(({ path }) => path === `costs.${name}`)).toBe(true);
+    expect(SOURCES.some((text) => word.test(text))).toBe(true);
   });
 });

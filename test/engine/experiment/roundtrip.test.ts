@@ -17,7 +17,7 @@ const valid = folders.flatMap((folder) =>
 const brokenFolder = new URL('test/fixtures/experiments/broken/', root);
 const broken = readdirSync(brokenFolder).map((name) => readFileSync(new URL(name, brokenFolder), 'utf8'));
 
-const parse = (text: string): ParseResult => parseExperiment(text, { fileName: 'x.yaml', unsupported: 'accept' });
+const parse = (text: string): ParseResult => parseExperiment(text, { fileName: 'x.yaml' });
 
 /** Every place in a text: each problem must have one that exists, and something to say. */
 function expectPlaced(text: string, result: ParseResult): void {
@@ -48,7 +48,7 @@ describe('an experiment written out', () => {
     // JSON is accepted as well, and so is the object itself.
     const json = parse(JSON.stringify(experimentFields(first.experiment), null, '\t'));
     expect(json.ok ? json.experiment : json.problems).toEqual(first.experiment);
-    const value = validateExperiment(experimentFields(first.experiment), { unsupported: 'accept' });
+    const value = validateExperiment(experimentFields(first.experiment));
     expect(value.ok ? value.experiment : value.findings).toEqual(first.experiment);
   });
 

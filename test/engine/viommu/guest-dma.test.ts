@@ -116,6 +116,7 @@ describe('a strict driver behind a vIOMMU', () => {
     const bench = new Bench([aDevice('nic', { ...PACKETS, bytesPerSecond: 0 })], {
       viommu: aViommu({ cpus: 2 }),
       costs: {
+        pin_page: 0,
         viommu_exit: 10 * US,
         guest_dma_map: 0,
         guest_dma_unmap: 0,

@@ -9,7 +9,7 @@ import { smallGuest } from './support.ts';
 
 /** As validated for the engine, which offers more than the QEMU backend does. */
 function forEngine(over: Readonly<Record<string, unknown>>): Experiment {
-  const result = validateExperiment({ name: 'x', guest: { memory: '64MiB' }, ...over }, { unsupported: 'accept' });
+  const result = validateExperiment({ name: 'x', guest: { memory: '64MiB' }, ...over });
   if (!result.ok) throw new Error(JSON.stringify(result.findings));
   return result.experiment;
 }

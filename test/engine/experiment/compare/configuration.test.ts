@@ -15,7 +15,7 @@ const texts = ['examples/', 'test/fixtures/experiments/valid/'].flatMap((folder)
 );
 
 function configured(text: string): Configured {
-  const parsed = parseExperiment(text, { fileName: 'x.yaml', unsupported: 'accept' });
+  const parsed = parseExperiment(text, { fileName: 'x.yaml' });
   if (!parsed.ok) throw new Error(parsed.problems.map(({ message }) => message).join('\n'));
   return { experiment: parsed.experiment, written: parsed.source.value };
 }
