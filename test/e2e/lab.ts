@@ -27,22 +27,29 @@ afterAll(async () => {
   browser = undefined;
 });
 
+/** A busy machine is slow, not wrong: what waits for ever is what this ends. */
+const MOST_MS = 240_000;
+
 /** A test with a lab; skipped where there is no Chromium. */
 export function e2e(name: string, body: (lab: Lab) => Promise<void>): void {
-  it(name, async (context) => {
-    context.skip(file === undefined, NO_CHROMIUM);
-    browser ??= startChromium(file!);
-    const lab = new Lab(await browser);
-    try {
-      await body(lab);
-      lab.check();
-    } catch (error) {
-      await lab.photograph(name);
-      throw lab.withComplaints(error);
-    } finally {
-      await lab.close();
-    }
-  });
+  it(
+    name,
+    async (context) => {
+      context.skip(file === undefined, NO_CHROMIUM);
+      browser ??= startChromium(file!);
+      const lab = new Lab(await browser);
+      try {
+        await body(lab);
+        lab.check();
+      } catch (error) {
+        await lab.photograph(name);
+        throw lab.withComplaints(error);
+      } finally {
+        await lab.close();
+      }
+    },
+    MOST_MS,
+  );
 }
 
 export class Lab {
