@@ -3,9 +3,9 @@
 // Each device is alone in its group. Attaching reserves the device's regions in the IOAS of the (parent) HWPT, then
 // attaches the domain; an attach to an IOAS takes the first automatic HWPT that suits, else makes one without dirty
 // tracking. EINVAL means that a domain does not suit, and the search goes on; any other errno ends it. A failed replace
-// leaves the old attachment and its reservations.
-// Source: drivers/iommu/iommufd/device.c. Deviation: where old and new HWPT are of one IOAS, Linux drops the device's
-// reserved regions when a replace fails at the driver (iommufd_device_do_replace(), err_unresv); here they stay.
+// leaves the old attachment; what it drops of the reservations is the device's in the IOAS of the new HWPT, even where that is
+// the old one's too (iommufd_device_do_replace(), err_unresv): the device stays attached and its regions are open to maps.
+// Source: drivers/iommu/iommufd/device.c.
 import { done, ok, refuse } from '../core/errno.ts';
 import type { Outcome } from '../core/errno.ts';
 import type { IommufdContext } from './context.ts';
@@ -127,7 +127,7 @@ function reconnect(device: DeviceObject, hwpt: AnyHwpt): Outcome<undefined> {
     if (!reserved.ok) return reserved;
   }
   if (!paging.domain.suits(device.device)) {
-    if (moves) paging.ioas.ioas.unreserve(device);
+    paging.ioas.ioas.unreserve(device);
     return refuse('EINVAL', 'the domain does not suit the device');
   }
   if (moves) oldIoas.ioas.unreserve(device);
