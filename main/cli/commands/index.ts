@@ -11,6 +11,7 @@ export const COMMANDS: Readonly<Record<string, Load>> = {
   worker: () => import('./worker.ts'),
   export: () => import('./export.ts'),
   compare: () => import('./compare.ts'),
+  report: () => import('./report.ts'),
   import: () => import('./import.ts'),
   qemu: () => import('./qemu.ts'),
   serve: () => import('./serve.ts'),
