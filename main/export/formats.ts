@@ -1,4 +1,5 @@
 // The formats of exports: one row each, and what turns runs into bytes of it.
+import { BUNDLE_EXTENSION } from '../bundle/format.ts';
 import type { Store } from '../store/store.ts';
 import { csv } from './csv.ts';
 import { holdsSeveral, tableOf, TABLES, type TableName } from './table.ts';
@@ -21,6 +22,7 @@ export const EXPORT_FORMATS = {
   parquet: { title: 'Parquet', extension: 'parquet', mediaType: 'application/vnd.apache.parquet', tabular: true },
   arrow: { title: 'Arrow IPC', extension: 'arrow', mediaType: 'application/vnd.apache.arrow.file', tabular: true },
   perfetto: { title: 'Perfetto trace', extension: 'trace.json', mediaType: 'application/json', tabular: false },
+  bundle: { title: 'Bundle', extension: BUNDLE_EXTENSION, mediaType: 'application/zip', tabular: false },
 } as const satisfies Record<string, ExportFormat>;
 
 export type FormatName = keyof typeof EXPORT_FORMATS;
@@ -85,6 +87,10 @@ export async function exportPieces(
     case 'perfetto': {
       const { perfetto } = await import('./perfetto.ts');
       return inBytes(perfetto(store, onlyOne(ids)));
+    }
+    case 'bundle': {
+      const { bundle } = await import('../bundle/write.ts');
+      return bundle(store, onlyOne(ids));
     }
   }
 }

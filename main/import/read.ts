@@ -15,8 +15,11 @@ export const IMPORT_BYTES_MAX = 128 * 2 ** 20;
 export const IMPORT_FORMATS = Object.keys(FORMAT_NAMES) as readonly ImportFormat[];
 
 /** The runs of a file on disk. `format` overrides what the content looks like. */
-export async function readImportFile(path: string, format?: ImportFormat): Promise<ImportedRun[]> {
-  const name = basename(path);
+export async function readImportFile(
+  path: string,
+  format?: ImportFormat,
+  name = basename(path),
+): Promise<ImportedRun[]> {
   let handle;
   try {
     handle = await open(path, 'r');

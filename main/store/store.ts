@@ -136,6 +136,21 @@ export class Store {
     return this.#ask(() => marks.undeleteRuns(this.#db, ids));
   }
 
+  /** The same run, if it is here, the bin included. */
+  runOfUid(uid: string): RunRow | undefined {
+    return this.#ask(() => {
+      const id = this.#db.prepare('SELECT id FROM run WHERE uid = ?').pluck().get(uid) as number | undefined;
+      return id === undefined ? undefined : findRun(this.#db, this.file, id, this.#clock()).row;
+    });
+  }
+
+  /** Removes a run for good, at once: one that was never shown as whole. */
+  discard(id: number): void {
+    this.#ask(() => {
+      this.#db.prepare("DELETE FROM run WHERE id = ? AND status <> 'finished'").run(id);
+    });
+  }
+
   /** Removes for good what has lain in the bin for so long. */
   purge(olderThanMs: number): number {
     return this.#ask(() => marks.purgeRuns(this.#db, this.#clock() - olderThanMs));

@@ -32,6 +32,16 @@ export interface NewRun {
   readonly fields?: RunFields;
   /** The point of a sweep whose run it is; it belongs to it from its first moment. */
   readonly point?: { readonly sweepId: number; readonly number: number };
+  /** Of a run that was made elsewhere: what it was there. */
+  readonly origin?: RunOrigin;
+}
+
+export interface RunOrigin {
+  /** Where it is to be known as the same run. */
+  readonly uid?: string;
+  readonly note: string;
+  readonly createdMs: number;
+  readonly endedMs: number | null;
 }
 
 /** Values of all columns together that are held at most before they are written: 4 MiB. */
@@ -62,6 +72,7 @@ export class RunWriter {
   #writtenSamples = 0;
   #writtenEvents = 0;
   #lastTimeNs = -Infinity;
+  readonly #endedMs: number | null;
   #lastWriteMs: number;
   #open = false;
 
@@ -78,6 +89,7 @@ export class RunWriter {
       'INSERT INTO event (run_id, number, time_ns, duration_ns, kind, text, source, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
     );
     this.#beat = db.prepare('UPDATE run SET heartbeat_ms = ?, sample_count = ?, event_count = ? WHERE id = ?');
+    this.#endedMs = run.origin?.endedMs ?? null;
     this.#lastWriteMs = clock();
     this.id = this.#step(() => insertRun(db, run, this.#lastWriteMs));
     this.#open = true;
@@ -132,7 +144,7 @@ export class RunWriter {
         for (const part of pyramid.finish()) this.#writeChunk(i - 1, part.level, part.first, part.values);
       }
       if (this.#heat !== undefined) writeHeat(this.#db, this.id, this.#heat);
-      finishRun(this.#db, this.id, summary, expect, hash, this.#clock());
+      finishRun(this.#db, this.id, summary, expect, hash, this.#endedMs ?? this.#clock());
     });
     this.#open = false;
     this.#release();
@@ -144,7 +156,7 @@ export class RunWriter {
     this.#step(() => {
       this.#writeHeld();
       if (this.#heat !== undefined) writeHeat(this.#db, this.id, this.#heat);
-      markFailed(this.#db, this.id, reason, this.#clock());
+      markFailed(this.#db, this.id, reason, this.#endedMs ?? this.#clock());
     });
     this.#open = false;
     this.#release();
@@ -242,20 +254,21 @@ function insertRun(db: Database.Database, run: NewRun, nowMs: number): number {
   const owner = thisOwner();
   const { lastInsertRowid } = db
     .prepare(
-      `INSERT INTO run (uid, name, tags, file_name, source_kind, source_text, engine_version, seed, status, created_ms,
+      `INSERT INTO run (uid, name, tags, note, file_name, source_kind, source_text, engine_version, seed, status, created_ms,
         heartbeat_ms, owner_host, owner_pid, owner_start, sampling_ns)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'running', ?, ?, ?, ?, ?, ?)`,
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?, ?, ?, ?, ?, ?)`,
     )
     .run(
-      randomUUID(),
+      run.origin?.uid ?? randomUUID(),
       run.name,
       JSON.stringify(run.tags),
+      run.origin?.note ?? '',
       run.fileName,
       head.source.kind,
       head.source.text,
       head.engineVersion,
       head.seed,
-      nowMs,
+      run.origin?.createdMs ?? nowMs,
       nowMs,
       owner.host,
       owner.pid,

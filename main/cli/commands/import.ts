@@ -1,15 +1,8 @@
-// `brownout import FILE…`: what other tools measured, kept as runs beside our own.
-import type { RunSink } from '../../../engine/experiment/result.ts';
-import {
-  FORMAT_NAMES,
-  playImportedRun,
-  settingsText,
-  type ImportFormat,
-  type ImportedRun,
-} from '../../import/imported.ts';
+// `brownout import FILE…`: bundles, reports, and what other tools measured, kept as runs beside our own.
+import type { ImportFormat } from '../../import/imported.ts';
+import { readFileToImport, type KeptRun, type ReadFile } from '../../import/files.ts';
 import { ImportError } from '../../import/problem.ts';
-import { IMPORT_FORMATS, readImportFile } from '../../import/read.ts';
-import { makeRun } from '../../runs/makeRun.ts';
+import { IMPORT_FORMATS } from '../../import/read.ts';
 import { Store } from '../../store/store.ts';
 import { nearest, UsageError, type Command } from '../command.ts';
 import { dbOption, storeFile } from '../storeOption.ts';
@@ -21,21 +14,22 @@ const FILES_MAX = 1000;
 
 export const command: Command = {
   operands: 'FILE…',
-  purpose: 'keep what other tools measured as runs',
+  purpose: 'keep bundles, reports and what other tools measured as runs',
   details:
-    'Reads QMP logs with answers to query-migrate, guestperf reports, the output of virsh domjobinfo, and measured migrations. Nothing is kept when one of the files cannot be read.',
+    'Reads .brownout bundles, reports with runs in them, QMP logs with answers to query-migrate, guestperf reports, the output of virsh domjobinfo, and measured migrations. A run that is here already is not kept twice. Nothing is kept when one of the files cannot be read.',
   options: {
     as: { type: 'string', value: 'FORMAT', help: `instead of what the file looks like: ${IMPORT_FORMATS.join(', ')}` },
+    again: { type: 'boolean', help: 'keep runs of bundles once more, as new ones, where they are here already' },
     json: { type: 'boolean', help: 'the kept runs as one JSON document' },
     db: dbOption,
   },
   takes: [1, FILES_MAX],
   async run(words, terminal) {
     const format = formatOf(words.text('as'));
-    const found: { readonly file: string; readonly run: ImportedRun }[] = [];
+    const files: ReadFile[] = [];
     for (const file of words.positionals) {
       try {
-        for (const run of await readImportFile(file, format)) found.push({ file: fileNameOf(file), run });
+        files.push(await readFileToImport(file, format));
       } catch (error) {
         if (!(error instanceof ImportError)) throw error;
         terminal.say(printable(error.message));
@@ -44,15 +38,12 @@ export const command: Command = {
     }
     const store = new Store(storeFile(words));
     try {
-      const kept: { readonly id: number; readonly name: string; readonly source: string }[] = [];
-      for (const { file, run } of found) {
-        const request = { name: run.name, tags: [], experiment: settingsText(run, file), fileName: file };
-        const id = await makeRun(store, request, (sink: RunSink) => {
-          playImportedRun(run, file, sink);
-          return Promise.resolve();
-        });
-        kept.push({ id, name: run.name, source: FORMAT_NAMES[run.format] });
-        if (!words.flag('json')) terminal.out(`${clip(line(store, id, run), 100)}\n`);
+      const kept: KeptRun[] = [];
+      for (const file of files) {
+        for await (const run of file.keep(store, { again: words.flag('again') })) {
+          kept.push(run);
+          if (!words.flag('json')) terminal.out(`${clip(line(store, run), 100)}\n`);
+        }
       }
       if (words.flag('json')) terminal.out(`${printableJson(kept)}\n`);
       return EXIT.done;
@@ -71,8 +62,10 @@ function formatOf(word: string | undefined): ImportFormat | undefined {
   throw new UsageError(`--as ${printable(word, 40)}: ${hint}`);
 }
 
-const fileNameOf = (path: string): string => path.split('/').at(-1) ?? path;
-
-/** Only how it ended: whether pages were lost is known of no import. */
-const line = (store: Store, id: number, run: ImportedRun): string =>
-  `run ${id}: ${printable(run.name, 40)}: ${verdictLine(store.run(id), ['end', 'blackout'])}`;
+/** Only how it ended: whether pages were lost is known of few imports. */
+function line(store: Store, { id, name, already }: KeptRun): string {
+  const shown = `run ${id}: ${printable(name, 40)}`;
+  if (already === 'bin') return `${shown}: deleted here, and still in the bin; --again keeps it as a new run`;
+  if (already === 'here') return `${shown}: was here already; --again keeps it once more`;
+  return `${shown}: ${verdictLine(store.run(id), ['end', 'blackout'])}`;
+}

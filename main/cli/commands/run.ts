@@ -1,16 +1,21 @@
-// `brownout run FILE`: an experiment from its file to a kept run and its summary.
+// `brownout run FILE`: an experiment from its file to a kept run and its summary. The experiment in a bundle is run once more,
+// with its seed, and must come to the same hash.
+import { statSync } from 'node:fs';
 import { parseExperiment } from '../../../engine/experiment/parse.ts';
 import type { Progress } from '../../../engine/experiment/result.ts';
 import type { Experiment } from '../../../engine/experiment/schema.ts';
+import { ENGINE_VERSION } from '../../../engine/experiment/simulate.ts';
 import { MAX_FILE_BYTES } from '../../../engine/experiment/limits.ts';
 import { formatDuration } from '../../../engine/core/units.ts';
+import { openIfBundle } from '../../import/files.ts';
+import { ImportError } from '../../import/problem.ts';
 import type { QemuError } from '../../qemu/errors.ts';
 import { makeRun, type Producer } from '../../runs/makeRun.ts';
 import { IN_MEMORY } from '../../store/database.ts';
 import { StoreError } from '../../store/errors.ts';
 import { Store } from '../../store/store.ts';
 import { WorkerFailure } from '../../workers/failure.ts';
-import type { Command } from '../command.ts';
+import { UsageError, type Command } from '../command.ts';
 import { writeRunJson } from '../json.ts';
 import { problemLines } from '../problems.ts';
 import { dbOption, storeFile } from '../storeOption.ts';
@@ -24,7 +29,7 @@ export const command: Command = {
   operands: 'FILE',
   purpose: 'run an experiment and keep the result',
   details:
-    'FILE is YAML or JSON; - reads standard input. Ctrl-C cancels: what was measured is kept, marked cancelled; a second one ends at once.',
+    'FILE is YAML or JSON; - reads standard input. A .brownout bundle is run again and compared with what it holds: exit code 1 where the result differs. Ctrl-C cancels: what was measured is kept, marked cancelled; a second one ends at once.',
   options: {
     seed: { type: 'string', value: 'N', help: 'instead of the seed in the file' },
     json: { type: 'boolean', help: 'the whole result as one JSON document' },
@@ -36,18 +41,22 @@ export const command: Command = {
   async run(words, terminal) {
     const fileName = words.positionals[0] ?? '';
     const seed = words.whole('seed', 0, 4_294_967_295);
-    const text = readExperimentFile(fileName);
+    const earlier = earlierRun(fileName, terminal);
+    if (earlier === 'broken') return EXIT.wrongInput;
+    const text = earlier?.experiment ?? readExperimentFile(fileName);
     const parsed = parseExperiment(text, { fileName: fileName === '-' ? '(standard input)' : fileName });
     if (!parsed.ok) {
       for (const problem of parsed.problems) for (const line of problemLines(problem)) terminal.say(line);
       return EXIT.wrongInput;
     }
-    const experiment = seed === undefined ? parsed.experiment : { ...parsed.experiment, seed };
+    const experiment = { ...parsed.experiment, seed: seed ?? earlier?.seed ?? parsed.experiment.seed };
     const store = new Store(words.flag('no-save') ? IN_MEMORY : storeFile(words));
     try {
       const { producer, close } = await producerOf(experiment, words.flag('allow-qemu'));
       try {
-        return await runAndShow({ experiment, text, fileName, producer }, store, words.flag('json'), terminal);
+        const job = { experiment, text, fileName: earlier?.fileName ?? fileName, producer };
+        const { code, hash } = await runAndShow(job, store, words.flag('json'), terminal);
+        return hash === null || earlier === undefined ? code : compared(earlier, experiment, hash, code, terminal);
       } finally {
         await close();
       }
@@ -64,7 +73,13 @@ interface Job {
   readonly producer: Producer;
 }
 
-async function runAndShow(job: Job, store: Store, json: boolean, terminal: Terminal): Promise<ExitCode> {
+/** Hash null: it did not come to its end. */
+interface Shown {
+  readonly code: ExitCode;
+  readonly hash: string | null;
+}
+
+async function runAndShow(job: Job, store: Store, json: boolean, terminal: Terminal): Promise<Shown> {
   const { experiment, text, fileName, producer } = job;
   const keeps = store.file !== IN_MEMORY;
   const request = {
@@ -95,10 +110,8 @@ async function runAndShow(job: Job, store: Store, json: boolean, terminal: Termi
     if (interrupted) terminal.say('Cancelled.');
     else for (const line of printableLines(`brownout: ${(error as Error).message}`)) terminal.say(line);
     if (keeps && begun !== undefined) terminal.say(`What was measured until then is kept as run ${begun}.`);
-    if (interrupted) return EXIT.interrupted;
-    return isQemuError(error) && (error.kind === 'consent' || error.kind === 'unsupported')
-      ? EXIT.wrongInput
-      : EXIT.failed;
+    const isRefused = isQemuError(error) && (error.kind === 'consent' || error.kind === 'unsupported');
+    return { code: interrupted ? EXIT.interrupted : isRefused ? EXIT.wrongInput : EXIT.failed, hash: null };
   }
   terminal.progress('');
   if (json) {
@@ -108,10 +121,57 @@ async function runAndShow(job: Job, store: Store, json: boolean, terminal: Termi
   } else {
     terminal.out(`${summaryLines(store, id).join('\n')}\n`);
   }
-  const { summary, expect } = store.run(id);
+  const { summary, expect, row } = store.run(id);
   if (keeps) terminal.say(`\nKept as run ${id} in ${printable(store.file)}`);
-  if (summary?.outcome === 'cancelled' && terminal.interrupted.aborted) return EXIT.interrupted;
-  return expect.every(({ met }) => met) ? EXIT.done : EXIT.failed;
+  if (summary?.outcome === 'cancelled' && terminal.interrupted.aborted) return { code: EXIT.interrupted, hash: null };
+  return { code: expect.every(({ met }) => met) ? EXIT.done : EXIT.failed, hash: row.hash };
+}
+
+/** A run in a bundle, to be made once more. */
+interface Earlier {
+  readonly experiment: string;
+  readonly fileName: string;
+  readonly seed: number;
+  readonly engineVersion: string;
+  readonly hash: string;
+}
+
+/** Undefined where the file is no bundle; `broken`: it was said what is wrong with it. */
+function earlierRun(path: string, terminal: Terminal): Earlier | 'broken' | undefined {
+  if (path === '-' || !statSync(path, { throwIfNoEntry: false })?.isFile()) return undefined;
+  try {
+    const [bundle, ...others] = openIfBundle(path) ?? [];
+    if (bundle === undefined) return undefined;
+    const shown = printable(path);
+    if (others.length > 0)
+      throw new UsageError(`${shown} holds ${others.length + 1} runs: import it, and run one of them`);
+    const { fileName, seed, engineVersion, hash, source } = bundle.manifest.run;
+    if (source.kind !== 'sim') throw new UsageError(`${shown} holds a measured run: it cannot be made again`);
+    if (hash === null) throw new UsageError(`${shown} holds a run that did not finish: there is nothing to compare`);
+    return { experiment: bundle.experiment, fileName, seed, engineVersion, hash };
+  } catch (error) {
+    if (!(error instanceof ImportError)) throw error;
+    terminal.say(printable(error.message));
+    return 'broken';
+  }
+}
+
+function compared(earlier: Earlier, { seed }: Experiment, hash: string, code: ExitCode, terminal: Terminal): ExitCode {
+  if (seed !== earlier.seed) {
+    terminal.say(`\nNot compared with the bundle: its seed is ${earlier.seed}, this one was ${seed}.`);
+    return code;
+  }
+  if (hash === earlier.hash) {
+    terminal.say(`\nThe same result as in the bundle: hash ${hash}`);
+    return code;
+  }
+  const engine = printable(earlier.engineVersion);
+  const why =
+    earlier.engineVersion === ENGINE_VERSION
+      ? `Both say engine ${ENGINE_VERSION}: the bundle was changed, or one of the two is a build between versions.`
+      : `The bundle was made by engine ${engine}, this one is ${ENGINE_VERSION}: results may differ between versions.`;
+  terminal.say(`\nNOT the result in the bundle: hash ${hash} instead of ${printable(earlier.hash)}.\n${why}`);
+  return EXIT.failed;
 }
 
 /** The experiment's backend, loaded only when it is wanted. */
