@@ -1,13 +1,11 @@
 // Runs named on the command line: by their numbers in the store, or as files. An experiment file is run on the spot and not kept;
-// a file of another tool is read as `import` reads it.
+// a bundle, a report or a file of another tool is read as `import` reads it.
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parseExperiment } from '../../engine/experiment/parse.ts';
 import { MAX_FILE_BYTES } from '../../engine/experiment/limits.ts';
-import type { RunSink } from '../../engine/experiment/result.ts';
-import { playImportedRun, settingsText } from '../import/imported.ts';
+import { readFileToImport } from '../import/files.ts';
 import { ImportError } from '../import/problem.ts';
-import { readImportFile } from '../import/read.ts';
 import { makeRun } from '../runs/makeRun.ts';
 import { IN_MEMORY } from '../store/database.ts';
 import { Store } from '../store/store.ts';
@@ -95,18 +93,11 @@ export class OperandRuns {
   }
 
   async #measured(file: string): Promise<RunPlace[]> {
-    const name = basename(file);
     const store = this.#fileStore();
     try {
       const places: RunPlace[] = [];
-      for (const run of await readImportFile(file)) {
-        const request = { name: run.name, tags: [], experiment: settingsText(run, name), fileName: name };
-        const id = await makeRun(store, request, (sink: RunSink) => {
-          playImportedRun(run, name, sink);
-          return Promise.resolve();
-        });
-        places.push({ store, id, kept: false });
-      }
+      const read = await readFileToImport(file);
+      for await (const { id } of read.keep(store, { again: true })) places.push({ store, id, kept: false });
       return places;
     } catch (error) {
       if (error instanceof ImportError) throw new UsageError(printable(error.message));
