@@ -1,8 +1,8 @@
 // What a run came to, for a terminal of 80 columns: the verdict in a sentence, where the blackout went, what crossed the
 // wire, whether pages were lost, and the dirty rate of each source over time.
 import type { ExpectResult, Known, Loss, Summary } from '../../engine/experiment/result.ts';
-import { formatDuration, formatPercentage, formatSize, PAGE_SIZE } from '../../engine/core/units.ts';
-import { formatCount, formatPlural } from '../contract/format.ts';
+import { formatPercentage, PAGE_SIZE } from '../../engine/core/units.ts';
+import { formatCount, formatFigure, formatPlural } from '../contract/format.ts';
 import { verdictOf, verdictText, type VerdictSentence } from '../contract/verdict.ts';
 import { limitsOf } from '../runs/limits.ts';
 import type { RunRow, StoredRun } from '../store/rows.ts';
@@ -12,6 +12,8 @@ import { clip, pad, printable, wrap } from './text.ts';
 
 const WIDTH = 80;
 const LABEL = 11;
+const duration = (ns: number): string => formatFigure(ns, 'ns');
+const size = (bytes: number): string => formatFigure(bytes, 'bytes');
 
 /** The verdict as one harmless line: all of it, or the sentences about these things. */
 export function verdictLine(run: StoredRun, about?: readonly VerdictSentence['about'][]): string {
@@ -39,26 +41,26 @@ function figures(summary: Summary): string[] {
   const moved = summary.outcome === 'completed' || summary.outcome === 'unknown';
   const lines = [
     ...(moved || (summary.downtimeNs ?? 0) > 0
-      ? labelled('downtime', known(summary.downtimeNs, formatDuration), downtimeParts(summary))
+      ? labelled('downtime', known(summary.downtimeNs, duration), downtimeParts(summary))
       : []),
     ...labelled(
       'total time',
-      known(summary.totalNs, formatDuration),
+      known(summary.totalNs, duration),
       some([
-        [summary.setupNs, 'set-up', formatDuration],
-        [summary.guestStallNs, 'guest stalled for', formatDuration],
+        [summary.setupNs, 'set-up', duration],
+        [summary.guestStallNs, 'guest stalled for', duration],
         [summary.guestSpeed, 'guest speed', (speed) => formatPercentage(speed)],
         [summary.throttleMaxPercent === 0 ? null : summary.throttleMaxPercent, 'throttled by up to', (p) => `${p}%`],
       ]),
     ),
     ...labelled(
       'sent',
-      known(bytes.total, formatSize),
+      known(bytes.total, size),
       some([
-        [bytes.normal, 'pages', formatSize],
-        [bytes.zero, 'zero pages', formatSize],
-        [bytes.device, 'device state', formatSize],
-        [bytes.protocol, 'protocol', formatSize],
+        [bytes.normal, 'pages', size],
+        [bytes.zero, 'zero pages', size],
+        [bytes.device, 'device state', size],
+        [bytes.protocol, 'protocol', size],
       ]),
     ),
     ...labelled(
@@ -78,7 +80,7 @@ function figures(summary: Summary): string[] {
       : []),
   ];
   const cost = some([
-    [tracking.harvestNs, 'harvests', formatDuration],
+    [tracking.harvestNs, 'harvests', duration],
     [tracking.entriesTouched, 'entries', formatCount],
     [tracking.iotlbFlushes, 'IOTLB flushes', formatCount],
     [tracking.faults, 'faults', formatCount],
@@ -87,7 +89,7 @@ function figures(summary: Summary): string[] {
 }
 
 function lostFigure(lost: number): string {
-  return lost === 0 ? 'no page' : `${formatPlural(lost, 'page')}, ${formatSize(lost * PAGE_SIZE)}`;
+  return lost === 0 ? 'no page' : `${formatPlural(lost, 'page')}, ${size(lost * PAGE_SIZE)}`;
 }
 
 function lossLines(loss: Loss): string[] {
@@ -102,7 +104,7 @@ function lossLines(loss: Loss): string[] {
 function downtimeParts(summary: Summary): string {
   return summary.downtimeParts
     .filter(({ durationNs }) => durationNs > 0)
-    .map(({ name, durationNs }) => `${printable(name, 40)} ${formatDuration(durationNs)}`)
+    .map(({ name, durationNs }) => `${printable(name, 40)} ${duration(durationNs)}`)
     .join(' + ');
 }
 
@@ -143,9 +145,9 @@ function chartLines(store: Store, { row, series, summary }: StoredRun): string[]
   });
   const line = (name: string, text: string, scale: string): string =>
     `${pad(name, nameWidth)} ${text} ${pad(scale, scaleWidth, 'right')}`.trimEnd();
-  const lines = [
-    `Dirty pages by source over ${formatDuration(toNs)}; a scale for each row, its peak at right:`,
-  ].flatMap((text) => wrap(text, WIDTH));
+  const lines = [`Dirty pages by source over ${duration(toNs)}; a scale for each row, its peak at right:`].flatMap(
+    (text) => wrap(text, WIDTH),
+  );
   for (const [i, { info }] of shown.entries()) {
     const { peaks, top } = rows[i]!;
     lines.push(line(printable(info.source ?? info.id), bars(peaks, top), `${short(top)} pages/s`));

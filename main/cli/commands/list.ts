@@ -1,12 +1,11 @@
 // `brownout list [FILTER]`: the kept runs, newest first; with a filter, those it holds for.
-import { formatDuration, formatSize } from '../../../engine/core/units.ts';
 import type { FilterMistake } from '../../contract/filter/ast.ts';
 import { RUN_ORDERS, type RunOrder } from '../../store/runs.ts';
 import type { RunRow } from '../../store/rows.ts';
 import type { Store } from '../../store/store.ts';
 import { nearest, UsageError, type Command } from '../command.ts';
 import { dbOption, existingStore } from '../storeOption.ts';
-import { formatCount } from '../../contract/format.ts';
+import { formatCount, formatFigure } from '../../contract/format.ts';
 import { EXIT } from '../terminal.ts';
 import { pad, printable, printableJson, wrap } from '../text.ts';
 
@@ -142,9 +141,9 @@ function table(rows: readonly RunRow[], columns: number): string[] {
         String(row.id),
         localTime(row.createdMs),
         row.status === 'finished' ? (row.outcome ?? dash) : row.status,
-        figure(row.downtimeNs, formatDuration),
-        figure(row.totalNs, formatDuration),
-        figure(row.bytesTotal, formatSize),
+        figure(row.downtimeNs, (ns) => formatFigure(ns, 'ns')),
+        figure(row.totalNs, (ns) => formatFigure(ns, 'ns')),
+        figure(row.bytesTotal, (bytes) => formatFigure(bytes, 'bytes')),
         figure(row.pagesLost, formatCount),
         printable(row.name),
       ),

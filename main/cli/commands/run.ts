@@ -6,7 +6,6 @@ import type { Progress } from '../../../engine/experiment/result.ts';
 import type { Experiment } from '../../../engine/experiment/schema.ts';
 import { ENGINE_VERSION } from '../../../engine/experiment/simulate.ts';
 import { MAX_FILE_BYTES } from '../../../engine/experiment/limits.ts';
-import { formatDuration } from '../../../engine/core/units.ts';
 import { openIfBundle } from '../../import/files.ts';
 import { ImportError } from '../../import/problem.ts';
 import type { QemuError } from '../../qemu/errors.ts';
@@ -19,7 +18,7 @@ import { UsageError, type Command } from '../command.ts';
 import { writeRunJson } from '../json.ts';
 import { problemLines } from '../problems.ts';
 import { dbOption, storeFile } from '../storeOption.ts';
-import { formatCount } from '../../contract/format.ts';
+import { formatCount, formatFigure } from '../../contract/format.ts';
 import { short, summaryLines } from '../summary.ts';
 import { EXIT, type ExitCode, type Terminal } from '../terminal.ts';
 import { clip, pad, printable, printableLines } from '../text.ts';
@@ -217,12 +216,12 @@ class ProgressBar {
     const share = limitNs > 0 && Number.isFinite(limitNs) ? Math.min(1, simulatedNs / limitNs) : 0;
     const tookMs = performance.now() - this.#startedMs;
     // The migration may end before its limit at any moment: what can be told is how long it takes at most.
-    const eta = share > 0 ? `, ≤ ${formatDuration(Math.ceil((tookMs * (1 - share)) / share / 1000) * 1e9)}` : '';
+    const eta = share > 0 ? `, ≤ ${formatFigure(Math.ceil((tookMs * (1 - share)) / share / 1000) * 1e9, 'ns')}` : '';
     const filled = Math.round(share * 16);
     const bar = `${'█'.repeat(filled)}${'░'.repeat(16 - filled)}`;
     const state = `${printable(phase, 20)}${round > 0 ? `, round ${formatCount(round)}` : ''}`;
     const left = pagesLeft > 0 && round > 0 ? ` ${short(pagesLeft)} pages to send` : '';
-    const line = `${bar} ${pad(state, 20)} at ${formatDuration(simulatedNs)}${left}${eta}`;
+    const line = `${bar} ${pad(state, 20)} at ${formatFigure(simulatedNs, 'ns')}${left}${eta}`;
     this.#terminal.progress(clip(line, 79));
   }
 }

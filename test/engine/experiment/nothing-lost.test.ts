@@ -83,7 +83,7 @@ describe('whatever the guest, the devices and the policy', () => {
       fc.property(experiments, (experiment) => {
         // Combinations that make no sense together are refused elsewhere.
         if (!validateExperiment({ name: 'any', ...experiment }).ok) return;
-        const { summary, events, series } = runExperiment(experiment);
+        const { summary, events, series, heat } = runExperiment(experiment);
         const { pages, bytes } = summary;
         expect(pages.normal! + pages.zero!).toBe(pages.total);
         expect(bytes.normal! + bytes.zero! + bytes.device! + bytes.protocol!).toBe(bytes.total);
@@ -94,6 +94,13 @@ describe('whatever the guest, the devices and the policy', () => {
         expect(phases.reduce((sum, event) => sum + event.durationNs, 0)).toBe(summary.totalNs);
         if (summary.outcome !== 'completed') return;
         completed++;
+        // Sent = once + again + needless: every page that was there went out once.
+        const absent = (experiment.changes as { do: string }[]).some((each) => each.do === 'plug-memory');
+        const plugged = absent && events.some(({ text }) => text === 'dimm0 plugged');
+        const present = heat!.totalPages - (absent && !plugged ? 2048 : 0);
+        const again = pages.resent! - pages.needless!;
+        expect(again).toBeGreaterThanOrEqual(0);
+        expect(pages.total).toBe(present + again + pages.needless!);
         expect(summary.downtimeParts.reduce((sum, part) => sum + part.durationNs, 0)).toBe(summary.downtimeNs);
       }),
       { numRuns: 60 },

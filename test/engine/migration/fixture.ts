@@ -98,6 +98,8 @@ export class MigrationBench {
   readonly written: DirtyBitmap;
   readonly events: EngineEvent[] = [];
   readonly throttles: number[] = [];
+  /** Time taken from all vCPUs, as it was taken. */
+  readonly stalls: number[] = [];
   thread: MigrationThread;
   threadId: ActorId;
   readonly #start: () => MigrationThread;
@@ -114,7 +116,7 @@ export class MigrationBench {
     const guest: GuestControl = {
       stop: () => (this.running = false),
       resume: () => (this.running = true),
-      stall: () => undefined,
+      stall: (ns) => this.stalls.push(ns),
       setDirtyLimit: () => undefined,
       resumeThere: () => undefined,
 

@@ -55,6 +55,24 @@ describe('a round', () => {
     expect(pages.durationNs).toBeLessThan(5 * MS);
   });
 
+  it('an exact query is a sync, and its time is lost to vCPUs under the big lock; the estimate costs nothing', () => {
+    const bench = new MigrationBench({
+      pages: 30_000,
+      config: { downtimeLimitNs: 200 * MS },
+      costs: { page_send: 1000, sync_fixed: 4 * MS, bql_stall: 0.25 },
+    });
+    let at = 0;
+    bench.every(1 * MS, () => {
+      bench.write((at = (at + 41) % 29_000), 40);
+    });
+    bench.runUntil(3000 * MS);
+    const { syncs } = bench.thread.ram;
+    expect(syncs).toBeGreaterThan(2);
+    expect(bench.tracker.harvests).toBe(syncs);
+    // A quarter of 4 ms each: device exits wait for the lock, other vCPUs run on.
+    expect(bench.stalls.filter((ns) => ns > 0)).toEqual(new Array(syncs).fill(1 * MS));
+  });
+
   it('a host page of 2 MiB is one step for the clock: a call may run 64 host pages long', () => {
     const bench = new MigrationBench({
       pages: 100_000,

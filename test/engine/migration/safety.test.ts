@@ -5,6 +5,8 @@ import { Oracle } from '../../../engine/migration/oracle.ts';
 import { MigrationBench, MS } from './fixture.ts';
 
 const PAGES = 3000;
+/** TCP gives up a dead link soon. */
+const COSTS = { page_send: 20_000, sync_fixed: 50_000, link_timeout: 30 * MS };
 /** Writes that collide with each other, with chunk borders of bitmaps and with the scan. */
 const writes = fc.array(
   fc.record({
@@ -16,7 +18,7 @@ const writes = fc.array(
 );
 
 function benchWith(list: readonly { at: number; first: number; count: number }[], config: object): MigrationBench {
-  const bench = new MigrationBench({ pages: PAGES, config, costs: { page_send: 20_000, sync_fixed: 50_000 } });
+  const bench = new MigrationBench({ pages: PAGES, config, costs: COSTS });
   const due = [...list].sort((a, b) => a.at - b.at);
   bench.every(1 * MS, (nowNs) => {
     while (due.length > 0 && due[0]!.at * MS <= nowNs) {
@@ -97,6 +99,51 @@ describe('whatever the guest writes', () => {
       }),
       { numRuns: 60 },
     );
+  });
+});
+
+describe('cancelled or failed at every single event of a migration', () => {
+  // Dirt before the scan, behind it and under it, and a guest that goes on writing after the end.
+  const script = Array.from({ length: 60 }, (_, i) => ({
+    at: 7 * i,
+    first: (i * 977) % (PAGES - 70),
+    count: 1 + (i % 64),
+  }));
+  const strike: Record<string, (bench: MigrationBench) => void> = {
+    cancelled: (bench) => {
+      bench.thread.cancel();
+    },
+    'failed at the destination': (bench) => {
+      bench.thread.failDestination();
+    },
+    'failed for good on the link': (bench) => {
+      bench.thread.loseLink(bench.scheduler.nowNs, Infinity);
+    },
+  };
+
+  it.each(Object.entries(strike))('%s, the source runs on, and a second migration loses nothing', (_, act) => {
+    let events = 0;
+    let stopped = 0;
+    for (let completed = false; !completed; events++) {
+      const bench = benchWith(script, { maxBandwidth: 40_000_000, downtimeLimitNs: 20 * MS });
+      for (let i = 0; i < events && bench.ended < 0; i++) bench.scheduler.advance(1, 3600e9);
+      completed = bench.ended >= 0;
+      if (completed) break;
+      if (bench.thread.stopNs >= 0) stopped++;
+      act(bench);
+      bench.scheduler.wake(bench.threadId, bench.scheduler.nowNs);
+      bench.finish();
+      // What was decided already is not undone.
+      if (bench.thread.end === 'completed') continue;
+      expect(bench.thread.end).toMatch(/cancelled|failed/u);
+      expect(bench.running).toBe(true);
+      bench.migrateAgain();
+      bench.finish();
+      expect(bench.thread.end).toBe('completed');
+      expect(bench.oracle.judge()).toMatchObject({ lost: 0, losses: [] });
+    }
+    expect(events).toBeGreaterThan(100);
+    expect(stopped).toBeGreaterThan(3);
   });
 });
 

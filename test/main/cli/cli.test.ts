@@ -112,8 +112,8 @@ describe('list and show', () => {
       '',
       expect.stringMatching(/^3 pages lost \(12 KiB\)\. Completed in 4 rounds/) as unknown,
     ]);
-    expect(stdout).toMatch(/downtime +212ms +final sync 12ms \+ remaining pages 200ms/);
-    expect(stdout).toMatch(/lost +3 pages, 12KiB/);
+    expect(stdout).toMatch(/downtime +212 ms +final sync 12 ms \+ remaining pages 200 ms/);
+    expect(stdout).toMatch(/lost +3 pages, 12 KiB/);
     expect(stdout).toMatch(/expected +expect\.lost 0: NOT met: 3/);
     expect(stdout).toMatch(/nic0 +[ ▁▂▃▄▅▆▇█]+ +1\.10k pages\/s/);
     expect(stdout).toMatch(/↑migration starts +↑stop/);
