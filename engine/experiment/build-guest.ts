@@ -92,7 +92,7 @@ const BACKGROUND_RATE = 1000;
 
 export function vcpuConfigs(experiment: Experiment, costs: Costs): VcpuGroupConfig[] {
   const { seed, guest } = experiment;
-  const groups = guest.workloads.map((workload) => ({
+  const groups: VcpuGroupConfig[] = guest.workloads.map((workload) => ({
     name: workload.name,
     vcpus: workload.vcpus,
     phases: phasesOf(workload),
@@ -100,6 +100,14 @@ export function vcpuConfigs(experiment: Experiment, costs: Costs): VcpuGroupConf
     pageWriteNs: costs.vcpu_page_write,
     throttleWakeNs: costs.throttle_wake,
     seed,
+    reads:
+      workload.reads === undefined
+        ? null
+        : {
+            firstPage: pagesOf(workload.reads.offset),
+            pages: pagesOf(workload.reads.size),
+            readsPerSecond: workload.reads.rate,
+          },
   }));
   if (costs.background_pages > 0) {
     const region = { first: 0, pages: Math.min(costs.background_pages, pagesOf(guest.memory)) };
@@ -111,6 +119,7 @@ export function vcpuConfigs(experiment: Experiment, costs: Costs): VcpuGroupConf
       pageWriteNs: costs.vcpu_page_write,
       throttleWakeNs: costs.throttle_wake,
       seed,
+      reads: null,
     });
   }
   return groups;

@@ -3,6 +3,7 @@
 import type { Costs } from '../core/costs.ts';
 import { costsWith } from '../core/costs.ts';
 import { PAGE_SIZE } from '../core/units.ts';
+import type { WriteCounts } from '../machine/writecounts.ts';
 import type { XbzrleConfig } from '../migration/xbzrle.ts';
 import type { MigrationConfig } from '../migration/config.ts';
 import { HOST_PROFILES } from './hosts.ts';
@@ -25,27 +26,39 @@ export const costsOf = (experiment: Experiment): Costs => {
 const deviceStateOnChannels = (asked: 'auto' | 'on' | 'off', qemu: string): boolean =>
   asked === 'on' || (asked === 'auto' && Number(qemu) >= DEVICE_STATE_SINCE);
 
+interface ChangedRange {
+  readonly first: number;
+  readonly end: number;
+  readonly bytes: number;
+}
+
 /**
  * What XBZRLE finds to have changed in a page: what the workload says that writes it, all of it where a device writes, and
  * the largest where several do.
  */
-export function xbzrleOf(experiment: Experiment): XbzrleConfig | null {
+export function xbzrleOf(experiment: Experiment, counts: WriteCounts | null): XbzrleConfig | null {
   const { xbzrle } = experiment.migration;
-  if (!xbzrle.enabled) return null;
-  const ranges: { first: number; end: number; bytes: number }[] = [];
-  const add = (region: { offset: number; size: number }, bytes: number): void => {
-    ranges.push({ first: region.offset / PAGE_SIZE, end: (region.offset + region.size) / PAGE_SIZE, bytes });
-  };
-  for (const { ring } of experiment.devices) add(ring, PAGE_SIZE);
+  if (!xbzrle.enabled || counts === null) return null;
+  const rangeOf = (region: { offset: number; size: number }, bytes: number): ChangedRange => ({
+    first: region.offset / PAGE_SIZE,
+    end: (region.offset + region.size) / PAGE_SIZE,
+    bytes,
+  });
+  const within = (page: number, { first, end }: ChangedRange): boolean => page >= first && page < end;
+  const rings = experiment.devices.map(({ ring }) => rangeOf(ring, PAGE_SIZE));
+  const ranges = [...rings];
   for (const workload of experiment.guest.workloads) {
     for (const item of workload.pattern === 'phases' ? workload.phases : [workload]) {
-      if (item.pattern !== 'idle') add(item.region, item.changed);
+      if (item.pattern !== 'idle') ranges.push(rangeOf(item.region, item.changed));
     }
   }
   return {
     cachePages: Math.max(1, Math.floor(xbzrle.cache / PAGE_SIZE)),
+    // What every guest writes by itself (its stack, its clock) changes a few bytes, too.
     changedBytes: (page) =>
-      ranges.reduce((most, { first, end, bytes }) => (page >= first && page < end ? Math.max(most, bytes) : most), 0),
+      ranges.reduce((most, range) => (within(page, range) ? Math.max(most, range.bytes) : most), 8),
+    // DMA is not counted: a buffer that is dirty was written.
+    takeWrites: (page) => Math.max(counts.take(page), rings.some((ring) => within(page, ring)) ? 1 : 0),
   };
 }
 

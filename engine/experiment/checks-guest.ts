@@ -92,6 +92,9 @@ const workloads: Check = {
   run: ({ guest }, context) => {
     guest.workloads.forEach((workload, i) => {
       const path: Path = ['guest', 'workloads', i];
+      if (workload.reads !== undefined) {
+        checkInside(context, [...path, 'reads'], 'what is read', workload.reads, ramBytes(guest));
+      }
       if (workload.pattern === 'phases') {
         workload.phases.forEach((phase, j) => {
           const at = [...path, 'phases', j];

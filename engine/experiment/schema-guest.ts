@@ -127,6 +127,26 @@ const group = {
     description: 'How many of the guest’s vCPUs belong to the group; the rate is shared among them.',
     source: FIELD,
   }),
+  reads: field(
+    z
+      .strictObject({
+        rate: field(pageRate({ min: 0, max: 4_000_000, example: '50000 pages/s' }), {
+          title: 'read rate',
+          description: 'Page reads per second of the whole group, uniform over the range.',
+        }),
+        offset: regionShape.offset,
+        size: field(size({ min: PAGE_SIZE, multiple: PAGE_SIZE, max: MAX_GUEST_BYTES, example: '1GiB' }), {
+          title: 'size',
+          description: 'Length of the range.',
+        }),
+      })
+      .optional(),
+    {
+      title: 'reads',
+      description:
+        'What the group reads. Only after the move of a post-copy does it matter: a missing page is waited for.',
+    },
+  ),
   catch_up: field(duration({ min: 0, max: 10_000 * NS_PER_MS, example: '20ms' }).prefault('20ms'), {
     title: 'catch up',
     description: 'Writes that could not be made while the vCPU was stopped are made up for at most this long.',

@@ -12,6 +12,7 @@ import { GuestWriter } from '../machine/guestwriter.ts';
 import type { RamLayout } from '../machine/layout.ts';
 import type { MemoryMap } from '../machine/map/memorymap.ts';
 import type { Ram } from '../machine/ram.ts';
+import { WriteCounts } from '../machine/writecounts.ts';
 import { VcpuGroup } from '../machine/vcpu.ts';
 import { Oracle } from '../migration/oracle.ts';
 import { MigrationThread } from '../migration/thread.ts';
@@ -53,6 +54,8 @@ export class World implements Scene {
   /** When the last migration ended; -1 while there is one to come or under way. */
   endedNs = -1;
   #threadId: ActorId;
+  /** Writes page by page, for XBZRLE. */
+  readonly #counts: WriteCounts | null;
   #eventsAtStart = 0;
   #started: GuestTally | null = null;
   #stopped: GuestTally | null = null;
@@ -69,11 +72,13 @@ export class World implements Scene {
     this.hotplugWhileMigrating = experiment.memory_map.hotplug_while_migrating;
     this.oracle = new Oracle(layout.totalPages, pagesPerRow(layout.totalPages));
 
+    this.#counts = experiment.migration.xbzrle.enabled ? new WriteCounts() : null;
     const configs = vcpuConfigs(experiment, costs);
     const vcpus = configs.map((config) => config.vcpus);
     this.kvm = buildKvm(experiment, kvmConfigOf(experiment, layout, this.map.units, costs), vcpus);
     const writers = configs.map(
-      ({ name }, group) => new GuestWriter(this.ram, this.kvm, group, this.oracle.writer(`vCPUs ${name}`)),
+      ({ name }, group) =>
+        new GuestWriter(this.ram, this.kvm, group, this.oracle.writer(`vCPUs ${name}`), this.#counts),
     );
     const groups = configs.map((config, i) => new VcpuGroup(config, writers[i]!));
     this.guest = new Guest(this.scheduler, groups, this.kvm.limit);
@@ -169,7 +174,7 @@ export class World implements Scene {
         return rack.devices.flatMap(({ vfio, traffic }) => (vfio === null || !traffic.present ? [] : [vfio]));
       },
       blockedBy: blockerOf(experiment),
-      xbzrle: xbzrleOf(experiment),
+      xbzrle: xbzrleOf(experiment, this.#counts),
       guest: this.guest,
       emit: (event) => this.recorder.event(event),
       begin: () => {

@@ -9,6 +9,7 @@
 import type { DirtyBitmap } from '../core/bitmap.ts';
 import type { KvmTracking } from '../kvm/tracking.ts';
 import type { Ram } from './ram.ts';
+import type { WriteCounts } from './writecounts.ts';
 import type { MissingPages, VcpuTarget } from './vcpu.ts';
 
 export class GuestWriter implements VcpuTarget {
@@ -16,17 +17,20 @@ export class GuestWriter implements VcpuTarget {
   readonly #kvm: KvmTracking;
   readonly #group: number;
   readonly #written: DirtyBitmap;
+  /** How often pages are written, where somebody must know. */
+  readonly #counts: WriteCounts | null;
   #faultNs = 0;
   /** Pages that went from "as last sent" to "written since". */
   dirtied = 0;
   #nowNs = 0;
   #missing: MissingPages | null = null;
 
-  constructor(ram: Ram, kvm: KvmTracking, group: number, written: DirtyBitmap) {
+  constructor(ram: Ram, kvm: KvmTracking, group: number, written: DirtyBitmap, counts: WriteCounts | null) {
     this.#ram = ram;
     this.#kvm = kvm;
     this.#group = group;
     this.#written = written;
+    this.#counts = counts;
   }
 
   writePages(pages: Uint32Array, count: number): void {
@@ -40,17 +44,24 @@ export class GuestWriter implements VcpuTarget {
     }
   }
 
-  writeRun(firstPage: number, count: number): void {
+  writeRun(firstPage: number, count: number, times = 1): void {
     const { unwritable } = this.#ram;
     if (unwritable.count === 0) {
-      this.#writeRun(firstPage, count);
+      this.#writeRun(firstPage, count, times);
       return;
     }
     const end = firstPage + count;
     for (let at = unwritable.nextClear(firstPage, end); at >= 0;) {
       const stop = unwritable.nextSet(at, end);
-      this.#writeRun(at, (stop < 0 ? end : stop) - at);
+      this.#writeRun(at, (stop < 0 ? end : stop) - at, times);
       at = stop < 0 ? -1 : unwritable.nextClear(stop, end);
+    }
+  }
+
+  readPages(pages: Uint32Array, count: number): void {
+    if (this.#missing === null) return;
+    for (let i = 0; i < count && this.#missing.missingPages > 0; i++) {
+      this.#faultNs += this.#missing.touch(this.#nowNs, pages[i]!, 1);
     }
   }
 
@@ -64,11 +75,10 @@ export class GuestWriter implements VcpuTarget {
 
   #write(pages: Uint32Array, count: number): void {
     if (this.#missing !== null) {
-      for (let i = 0; i < count && this.#missing.missingPages > 0; i++) {
-        this.#faultNs += this.#missing.touch(this.#nowNs, pages[i]!, 1);
-      }
+      this.readPages(pages, count);
       return;
     }
+    this.#counts?.addPages(pages, count);
     this.#faultNs += this.#kvm.writePages(this.#group, pages, count);
     const written = this.#written;
     const chunks = written.chunks;
@@ -82,12 +92,13 @@ export class GuestWriter implements VcpuTarget {
     }
   }
 
-  #writeRun(firstPage: number, count: number): void {
+  #writeRun(firstPage: number, count: number, times: number): void {
     if (count === 0) return;
     if (this.#missing !== null) {
       if (this.#missing.missingPages > 0) this.#faultNs += this.#missing.touch(this.#nowNs, firstPage, count);
       return;
     }
+    this.#counts?.addRun(firstPage, count, times);
     this.#faultNs += this.#kvm.writeRun(this.#group, firstPage, count);
     const newly = this.#written.setRange(firstPage, count);
     if (newly > 0) this.#ram.nonZero.setRange(firstPage, count);

@@ -21,7 +21,8 @@ import { zipfPages } from './zipf.ts';
 /** Who takes page writes. */
 export interface PageTarget {
   writePages(pages: Uint32Array, count: number): void;
-  writeRun(firstPage: number, count: number): void;
+  /** Every page of the run, about `times` times each (1 if not given). */
+  writeRun(firstPage: number, count: number, times?: number): void;
 }
 
 export interface Region {
@@ -63,7 +64,7 @@ function writeUniform(
   target: PageTarget,
 ): void {
   if (writes >= saturatedAt) {
-    target.writeRun(first, pages);
+    target.writeRun(first, pages, Math.floor(writes / pages));
     return;
   }
   for (let left = writes; left > 0;) {
@@ -83,7 +84,7 @@ function sequential(region: Region): Pattern {
     active: always,
     write(writes, _elapsedNs, target) {
       if (writes >= region.pages) {
-        target.writeRun(region.first, region.pages);
+        target.writeRun(region.first, region.pages, Math.floor(writes / region.pages));
         next = (next + writes) % region.pages;
         return;
       }

@@ -6,7 +6,8 @@
 // faults). Writes cost vcpu_page_write each; faults put their cost into the debt of the next tick. Throttling is QEMU's
 // (system/cpu-throttle.c): each vCPU sleeps 10 ms * p / (1 - p), then runs 10 ms, and so on.
 //
-// Left out: scheduling of vCPUs on fewer host CPUs; reads; a group's vCPUs share one pattern and its random stream.
+// Reads cost nothing until the group runs at the destination with pages missing (post-copy): then a read waits as a write does.
+// Left out: scheduling of vCPUs on fewer host CPUs; a group's vCPUs share one pattern and its random stream.
 
 import { RandomStream } from '../core/random.ts';
 import type { Actor } from '../core/scheduler.ts';
@@ -14,6 +15,9 @@ import { createPattern, type PageTarget, type Pattern, type PatternConfig } from
 
 export const TICK_NS = 1_000_000;
 export const THROTTLE_TIMESLICE_NS = 10_000_000;
+/** Reads of one tick at most. */
+const READ_BATCH = 4096;
+const readBatch = new Uint32Array(READ_BATCH);
 
 export interface PhaseConfig {
   readonly pattern: PatternConfig;
@@ -21,6 +25,13 @@ export interface PhaseConfig {
   readonly writesPerSecond: number;
   /** How long the phase lasts; the phases repeat. */
   readonly forNs: number;
+}
+
+/** What a group reads, uniformly: of use only where pages may be missing. */
+export interface ReadConfig {
+  readonly firstPage: number;
+  readonly pages: number;
+  readonly readsPerSecond: number;
 }
 
 export interface VcpuGroupConfig {
@@ -31,6 +42,8 @@ export interface VcpuGroupConfig {
   readonly pageWriteNs: number;
   readonly throttleWakeNs: number;
   readonly seed: number;
+  /** null: none. */
+  readonly reads: ReadConfig | null;
 }
 
 /** Takes the group's writes and says what they cost it, in vCPU nanoseconds since it was last asked. */
@@ -38,6 +51,8 @@ export interface VcpuTarget extends PageTarget {
   takeFaultNs(): number;
   /** The writes that follow are made at this time. */
   beginTick?(nowNs: number): void;
+  /** Reads matter only at the destination. */
+  readPages?(pages: Uint32Array, count: number): void;
   /** From now on the group runs at the destination, where pages may be missing. */
   moveThere?(missing: MissingPages): void;
 }
@@ -105,6 +120,10 @@ export class VcpuGroup implements Actor {
   #debtNs = 0;
   #throttle: Throttle;
   #stopped = false;
+  /** At the destination. */
+  #moved = false;
+  #readsOwed = 0;
+  readonly #readRandom: RandomStream;
   /** Page writes made. */
   writes = 0;
   /** Page writes asked for by paced phases while the guest ran. */
@@ -123,6 +142,7 @@ export class VcpuGroup implements Actor {
     this.#target = target;
     this.#throttle = { sinceNs: 0, percent: 0, wakeNs: config.throttleWakeNs };
     const random = new RandomStream(config.seed, `vcpu ${config.name}`);
+    this.#readRandom = new RandomStream(config.seed, `vcpu ${config.name} reads`);
     let startNs = 0;
     this.#phases = config.phases.map((phase) => {
       const endNs = startNs + phase.forNs;
@@ -138,8 +158,9 @@ export class VcpuGroup implements Actor {
     this.#cycleNs = startNs;
   }
 
-  /** Whether it ever writes. */
+  /** Whether it ever does anything that shows here. */
   get isIdle(): boolean {
+    if (this.#moved && this.#config.reads !== null) return false;
     return this.#config.phases.every((phase) => phase.pattern.kind === 'idle' || phase.writesPerSecond === 0);
   }
 
@@ -179,6 +200,7 @@ export class VcpuGroup implements Actor {
   /** Runs on at the destination from `nowNs` on. */
   moveThere(nowNs: number, missing: MissingPages): void {
     this.#target.moveThere?.(missing);
+    this.#moved = true;
     this.resume(nowNs);
   }
 
@@ -198,6 +220,9 @@ export class VcpuGroup implements Actor {
     const paid = Math.min(budgetNs, this.#debtNs);
     this.#debtNs -= paid;
     budgetNs -= paid;
+
+    if (this.#moved && this.#config.reads !== null)
+      budgetNs -= this.#read(this.#config.reads, elapsedNs, budgetNs, toNs);
 
     const atNs = this.#cycleNs === Infinity ? fromNs : fromNs % this.#cycleNs;
     const phase = this.#phases.find((candidate) => atNs < candidate.endNs);
@@ -227,5 +252,22 @@ export class VcpuGroup implements Actor {
     const faultNs = this.#target.takeFaultNs();
     this.#debtNs += faultNs;
     this.stallNs += faultNs;
+  }
+
+  /** Reads what is due, at most as much as fits the time; returns how much of it that took. */
+  #read({ firstPage, pages, readsPerSecond }: ReadConfig, elapsedNs: number, budgetNs: number, nowNs: number): number {
+    const { pageWriteNs } = this.#config;
+    this.#readsOwed = Math.min(this.#readsOwed + (readsPerSecond * elapsedNs) / 1e9, READ_BATCH);
+    const reads = Math.min(Math.floor(this.#readsOwed), Math.floor(budgetNs / pageWriteNs));
+    if (reads <= 0) return 0;
+    this.#readsOwed -= reads;
+    this.#readRandom.fillBelow(pages, readBatch, reads);
+    for (let i = 0; i < reads; i++) readBatch[i]! += firstPage;
+    this.#target.beginTick?.(nowNs);
+    this.#target.readPages?.(readBatch, reads);
+    const faultNs = this.#target.takeFaultNs();
+    this.#debtNs += faultNs;
+    this.stallNs += faultNs;
+    return reads * pageWriteNs;
   }
 }

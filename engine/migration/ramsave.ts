@@ -55,7 +55,7 @@ export interface SendLimits {
   readonly room: (bytes: number) => number;
   /** Time left until the iterate call looks at its clock and stops; Infinity = no bound. */
   readonly callNs: number;
-  /** XBZRLE: bytes of a page that was sent before, or -1 for the whole page; null: off. */
+  /** XBZRLE: bytes of a page that was sent before, 0 where it need not go, or -1 for the whole page; null: off. */
   readonly encode: ((page: number) => number) | null;
   readonly encodeNs: number;
 }
@@ -218,9 +218,10 @@ export class RamSave {
   ): number {
     const encoded = encode(page);
     this.bitmap.clearRange(page, 1);
-    this.#config.sent(page, 1);
     this.#callPages++;
     this.#position = page + 1;
+    if (encoded === 0) return encodeNs;
+    this.#config.sent(page, 1);
     counters.normalPages++;
     counters.normalBytes += encoded < 0 ? costs.normal.bytes : encoded;
     return encoded < 0 ? costs.normal.ns : encodeNs;

@@ -465,6 +465,12 @@ export class MigrationThread implements Actor, BlackoutHost {
   }
 
   #end(nowNs: number): void {
+    if (this.xbzrle !== null) {
+      const { pages, bytes, misses, overflows, unchanged } = this.xbzrle;
+      const text = `XBZRLE: ${pages} hits in ${bytes} bytes, ${misses} misses`;
+      const detail = { pages, bytes, misses, overflows, unchanged };
+      this.#parts.emit({ timeNs: nowNs, durationNs: 0, kind: 'note', text, detail });
+    }
     this.#parts.moment(nowNs, 'end');
     this.#parts.ended(nowNs);
   }

@@ -121,7 +121,7 @@ const experiments: readonly object[] = [
     guest: {
       memory: '64MiB',
       workloads: [
-        { name: 'w', pattern: 'uniform', region, rate },
+        { name: 'w', pattern: 'uniform', region, rate, reads: { rate, size: '8MiB' } },
         { name: 'p', pattern: 'phases', phases: [{ for: '100ms', pattern: 'uniform', region, rate }] },
       ],
       vcpus: 2,

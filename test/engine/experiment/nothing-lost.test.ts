@@ -69,6 +69,7 @@ const experiments = fc.record({
     bandwidth: fc.constantFrom('0MiB/s', '60MiB/s', '120MiB/s'),
     downtime_limit: fc.constantFrom('20ms', '300ms'),
     multifd: fc.constantFrom(false, true),
+    xbzrle: fc.constantFrom<unknown>(false, false, { cache: '16MiB' }),
     auto_converge: fc.constantFrom(false, true),
     start: fc.constant('100ms'),
     timeout: fc.constant('3s'),

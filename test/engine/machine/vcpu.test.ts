@@ -37,6 +37,7 @@ function group(pattern: PatternConfig, more: Partial<VcpuGroupConfig> & { rate?:
     pageWriteNs: 100,
     throttleWakeNs: 0,
     seed: 1,
+    reads: null,
     ...rest,
   };
   return [new VcpuGroup(config, tally), tally];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { encodedBytes, Xbzrle } from '../../../engine/migration/xbzrle.ts';
+import { changeOf, encodedBytes, Xbzrle } from '../../../engine/migration/xbzrle.ts';
 import { multifdSyncBytes } from '../../../engine/migration/stream.ts';
 import { runExperiment, type Run } from '../experiment/run.ts';
 
@@ -20,13 +20,65 @@ const safe = (result: Run): void => {
 };
 
 describe('XBZRLE', () => {
+  /** Each page written once between two transmissions. */
+  const once = { cachePages: 4, changedBytes: () => 8, takeWrites: () => 1 };
+
   it('encodes a changed run as two lengths and the data', () => {
     expect(encodedBytes(8)).toBe(11);
     expect(encodedBytes(200)).toBe(204);
   });
 
+  it('what several writes change is what throwing as many pieces into a page covers on average', () => {
+    // Dropped one by one, as a store would; the seed is fixed by the loop.
+    const thrown = (bytes: number, writes: number): { changed: number; runs: number } => {
+      let [changed, runs, state] = [0, 0, 12345];
+      const ROUNDS = 300;
+      for (let round = 0; round < ROUNDS; round++) {
+        const page = new Uint8Array(4096);
+        for (let i = 0; i < writes; i++) {
+          state = (state * 48_271) % 2_147_483_647;
+          for (let b = 0; b < bytes; b++) page[(state + b) % 4096] = 1;
+        }
+        page.forEach((byte, i) => {
+          changed += byte;
+          if (byte === 1 && page[(i + 4095) % 4096] === 0) runs++;
+        });
+      }
+      return { changed: changed / ROUNDS, runs: runs / ROUNDS };
+    };
+    for (const [bytes, writes] of [
+      [8, 1],
+      [8, 10],
+      [64, 20],
+      [8, 400],
+      [1024, 6],
+    ] as const) {
+      const slow = thrown(bytes, writes);
+      const { changed, runs } = changeOf(bytes, writes);
+      expect(Math.abs(changed / slow.changed - 1)).toBeLessThan(0.02);
+      expect(Math.abs(runs - slow.runs)).toBeLessThan(0.06 * slow.runs + 0.2);
+    }
+    expect(changeOf(8, 0)).toEqual({ changed: 0, runs: 0 });
+    expect(changeOf(4096, 3)).toEqual({ changed: 4096, runs: 1 });
+  });
+
+  it('a page written often no longer fits its encoding, and one that nobody wrote is not sent at all', () => {
+    let [writes, bytes] = [1, 8];
+    const cache = new Xbzrle({ cachePages: 4, changedBytes: () => bytes, takeWrites: () => writes });
+    cache.encode(1, 1, false);
+    expect(cache.encode(1, 2, false)).toBe(22);
+    writes = 20;
+    expect(cache.encode(1, 3, false)).toBeGreaterThan(20 * 8);
+    // All but a few bytes, and the lengths of the runs.
+    [writes, bytes] = [3, 4000];
+    expect(cache.encode(1, 4, false)).toBe(-1);
+    writes = 0;
+    expect(cache.encode(1, 5, false)).toBe(0);
+    expect(cache).toMatchObject({ misses: 1, pages: 4, overflows: 1, unchanged: 1 });
+  });
+
   it('a miss is inserted and goes whole; a hit is encoded; a changed page longer than a page overflows', () => {
-    const cache = new Xbzrle({ cachePages: 4, changedBytes: (page) => (page === 3 ? 4096 : 8) });
+    const cache = new Xbzrle({ ...once, changedBytes: (page) => (page === 3 ? 4096 : 8) });
     expect(cache.encode(1, 1, false)).toBe(-1);
     expect(cache.encode(1, 2, false)).toBe(11 + 11);
     expect(cache.encode(3, 2, false)).toBe(-1);
@@ -35,7 +87,7 @@ describe('XBZRLE', () => {
   });
 
   it('is direct-mapped: a page does not displace one that was used within two generations', () => {
-    const cache = new Xbzrle({ cachePages: 4, changedBytes: () => 8 });
+    const cache = new Xbzrle(once);
     cache.encode(1, 5, false);
     cache.encode(5, 6, false); // the same slot, page 1 still fresh
     expect(cache.encode(1, 6, false)).toBeGreaterThan(0);
@@ -44,7 +96,7 @@ describe('XBZRLE', () => {
   });
 
   it('the last stage does not fill the cache', () => {
-    const cache = new Xbzrle({ cachePages: 4, changedBytes: () => 8 });
+    const cache = new Xbzrle(once);
     cache.encode(2, 1, true);
     expect(cache.encode(2, 2, false)).toBe(-1);
   });
@@ -161,6 +213,34 @@ describe('post-copy', () => {
     };
     expect(stalled(false)).toBeGreaterThan(0.5);
     expect(stalled(true)).toBeGreaterThan(0.05);
+  });
+
+  it('reads of missing pages wait as writes do, and matter before the move to nobody', () => {
+    const reading = (reads: object | undefined): Run =>
+      run(
+        { postcopy: { after: '500ms', bandwidth: '50MiB/s' }, bandwidth: '50MiB/s' },
+        {
+          guest: {
+            memory: '256MiB',
+            populated: '80%',
+            workloads: [{ name: 'w', pattern: 'idle', ...(reads === undefined ? {} : { reads }) }],
+          },
+        },
+      );
+    const silent = reading(undefined);
+    const reader = reading({ rate: '20000 pages/s', offset: '64MiB', size: '128MiB' });
+    safe(silent);
+    safe(reader);
+    // What syncs take from everybody.
+    const common = Math.max(...silent.series('stall.vcpu.w'));
+    expect(common).toBeLessThan(0.1);
+    const stalls = reader.series('stall.vcpu.w');
+    const resumeNs = reader.events.find(({ kind }) => kind === 'resume')!.timeNs;
+    const moved = reader.timesNs.findIndex((timeNs) => timeNs > resumeNs);
+    expect(Math.max(...stalls.slice(0, moved))).toBeLessThanOrEqual(common);
+    expect(Math.max(...stalls.slice(moved))).toBeGreaterThan(0.3);
+    // What is asked for comes once, like everything.
+    expect(reader.summary.pages.total! - reader.summary.pages.resent!).toBe(65536 + 130);
   });
 
   it('a link lost on the way pauses it, and it goes on when the link is back', () => {

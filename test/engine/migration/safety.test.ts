@@ -124,11 +124,10 @@ describe('cancelled or failed at every single event of a migration', () => {
   it.each(Object.entries(strike))('%s, the source runs on, and a second migration loses nothing', (_, act) => {
     let events = 0;
     let stopped = 0;
-    for (let completed = false; !completed; events++) {
+    for (; ; events++) {
       const bench = benchWith(script, { maxBandwidth: 40_000_000, downtimeLimitNs: 20 * MS });
       for (let i = 0; i < events && bench.ended < 0; i++) bench.scheduler.advance(1, 3600e9);
-      completed = bench.ended >= 0;
-      if (completed) break;
+      if (bench.ended >= 0) break;
       if (bench.thread.stopNs >= 0) stopped++;
       act(bench);
       bench.scheduler.wake(bench.threadId, bench.scheduler.nowNs);
