@@ -133,6 +133,7 @@ async function tryAccelerator(binary: string, name: Accelerator, signal?: AbortS
         machine: 'pc',
         memoryBytes: PROBE_MEMORY_BYTES,
         vcpus: 1,
+        dirtyRingEntries: null,
         image,
         incoming: false,
         startStopped: false,

@@ -17,6 +17,8 @@ export interface MachineOptions {
   readonly machine: 'pc' | 'q35';
   readonly memoryBytes: number;
   readonly vcpus: number;
+  /** null: the dirty log. */
+  readonly dirtyRingEntries: number | null;
   /** Path of the guest image. */
   readonly image: string;
   /** Waits for a migration instead of booting. */
@@ -42,7 +44,8 @@ const SANDBOX = 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecont
 
 export function machineArguments(options: MachineOptions): string[] {
   const args = ['-no-user-config', '-nodefaults', '-display', 'none', '-sandbox', SANDBOX];
-  args.push('-machine', options.machine, '-accel', options.accelerator === 'tcg' ? 'tcg,thread=multi' : 'kvm');
+  const ring = options.dirtyRingEntries === null ? '' : `,dirty-ring-size=${options.dirtyRingEntries}`;
+  args.push('-machine', options.machine, '-accel', options.accelerator === 'tcg' ? 'tcg,thread=multi' : `kvm${ring}`);
   args.push('-m', `${options.memoryBytes / 2 ** 20}M`, '-smp', `${options.vcpus}`, '-kernel', options.image);
   args.push('-chardev', 'socket,id=qmp,fd=3', '-mon', 'chardev=qmp,mode=control');
   args.push('-chardev', 'socket,id=com1,fd=4', '-serial', 'chardev:com1');

@@ -166,10 +166,17 @@ class Watch {
     );
     let endedBecause: { outcome: Outcome; reason: string } | undefined;
     let cancelledAtMs = NaN;
+    let postcopyDue = plan.postcopyAfterMs ?? Infinity;
     await this.#sampleUntil(Infinity, async () => {
       this.#take(await source.qmp.execute('query-migrate', {}, { timeoutMs: QUERY_TIMEOUT_MS }));
       if (isFinal(this.#last.status)) return true;
       const sinceMs = runMs(this.#session) - this.#startMs;
+      if (sinceMs >= postcopyDue && this.#last.status === 'active') {
+        postcopyDue = Infinity;
+        await source.qmp.execute('migrate-start-postcopy');
+      }
+      // From here on the guest runs at the destination with part of its memory here: nothing can be taken back.
+      if (this.#last.status.startsWith('postcopy')) return this.#afterTheMove(sinceMs);
       if (endedBecause === undefined && (signal?.aborted === true || sinceMs >= limitMs)) {
         endedBecause =
           signal?.aborted === true
@@ -184,6 +191,16 @@ class Watch {
     });
     if (this.#last.status === 'cancelled')
       this.end(endedBecause?.outcome ?? 'cancelled', endedBecause?.reason ?? 'QEMU cancelled the migration.');
+  }
+
+  /** Whether to wait no longer for the pages that are still here. */
+  #afterTheMove(sinceMs: number): boolean {
+    if (this.#last.status === 'postcopy-paused')
+      throw new QemuError('failed', 'post-copy broke off: the guest is lost, part of its memory was at the source');
+    if (this.#session.signal?.aborted === true)
+      this.end('cancelled', 'Cancelled in post-copy: the guest ran at the destination, part of its memory was here.');
+    else if (sinceMs > MIGRATION_MS_MAX) this.end('timed-out', 'Post-copy did not end.');
+    return this.#reason !== '';
   }
 
   async #afterCompletion(): Promise<void> {

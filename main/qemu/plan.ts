@@ -35,6 +35,10 @@ export interface QemuPlan {
   readonly transport: 'tcp' | 'unix';
   readonly multifd: boolean;
   readonly compare: boolean;
+  /** When migrate-start-postcopy is given, after the start; null: never. */
+  readonly postcopyAfterMs: number | null;
+  /** Of each vCPU's dirty ring, which only KVM has; null: the dirty log. */
+  readonly dirtyRingEntries: number | null;
   readonly capabilities: readonly { readonly capability: string; readonly state: boolean }[];
   readonly parameters: Readonly<Record<string, number | boolean | string>>;
   /** What the experiment says and QEMU does not follow. */
@@ -73,10 +77,15 @@ export function planQemuRun(experiment: Experiment): QemuPlan {
     'qemu.compare',
     'memory above 3 GiB is not where the comparison looks for it',
   );
-  refuse(tracking.vcpus === 'dirty-ring', 'tracking.vcpus', 'the QEMU backend uses the dirty log');
-  refuse(migration.postcopy.enabled, 'migration.postcopy', 'the QEMU backend measures pre-copy only');
+  const ring = tracking.vcpus === 'dirty-ring';
+  refuse(ring && qemu.accelerator !== 'kvm', 'tracking.vcpus', 'only KVM has dirty rings: set qemu.accelerator to kvm');
+  refuse(
+    migration.postcopy.enabled && qemu.compare,
+    'qemu.compare',
+    'in post-copy the guest runs at the destination before its memory is there: nothing to compare',
+  );
   refuse(migration.mapped_ram.enabled, 'migration.mapped_ram', 'the QEMU backend migrates to a process, not to a file');
-  refuse(migration.dirty_limit.enabled, 'migration.dirty_limit', 'needs the dirty ring');
+  refuse(migration.dirty_limit.enabled && !ring, 'migration.dirty_limit', 'needs the dirty ring');
   refuse(migration.switchover_ack, 'migration.switchover_ack', 'without devices there is nothing to acknowledge');
   refuse(
     migration.pause_before_switchover.enabled,
@@ -132,6 +141,8 @@ export function planQemuRun(experiment: Experiment): QemuPlan {
     transport: qemu.transport,
     multifd: migration.multifd.enabled,
     compare: qemu.compare,
+    postcopyAfterMs: migration.postcopy.enabled ? migration.postcopy.after / NS_PER_MS : null,
+    dirtyRingEntries: ring ? tracking.ring.entries : null,
     capabilities: capabilitiesOf(migration),
     parameters: parametersOf(migration),
     notes: notesOf(experiment, writer),
@@ -149,6 +160,9 @@ function capabilitiesOf(migration: Migration): QemuPlan['capabilities'] {
   add('multifd', migration.multifd.enabled);
   add('xbzrle', migration.xbzrle.enabled);
   add('return-path', migration.return_path);
+  add('postcopy-ram', migration.postcopy.enabled);
+  add('postcopy-preempt', migration.postcopy.enabled && migration.postcopy.preempt);
+  add('dirty-limit', migration.dirty_limit.enabled);
   return capabilities;
 }
 
@@ -158,7 +172,12 @@ function parametersOf(migration: Migration): QemuPlan['parameters'] {
     'max-bandwidth': migration.bandwidth,
     'downtime-limit': migration.downtime_limit / NS_PER_MS,
   };
-  const { auto_converge: auto, multifd, xbzrle } = migration;
+  const { auto_converge: auto, multifd, xbzrle, postcopy, dirty_limit: limit } = migration;
+  if (postcopy.enabled && postcopy.bandwidth !== 0) parameters['max-postcopy-bandwidth'] = postcopy.bandwidth;
+  if (limit.enabled) {
+    parameters['vcpu-dirty-limit'] = Math.max(1, Math.round(limit.vcpu_limit / MIB));
+    parameters['x-vcpu-dirty-limit-period'] = limit.period / NS_PER_MS;
+  }
   if (auto.enabled) {
     parameters['cpu-throttle-initial'] = auto.initial;
     parameters['cpu-throttle-increment'] = auto.increment;
@@ -241,6 +260,7 @@ function notesOf(experiment: Experiment, writer: Workload | undefined): string[]
   const notes = [
     'link, latency, costs, host profile and QEMU version are those of this machine, not those of the experiment',
   ];
+  if (experiment.guest.workloads.some(({ reads }) => reads !== undefined)) notes.push('the guest program only writes');
   if (writer !== undefined && writer.vcpus > 1) notes.push(`one vCPU writes for all ${writer.vcpus} of ${writer.name}`);
   return notes;
 }

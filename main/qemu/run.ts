@@ -70,6 +70,7 @@ export async function runInQemu(experiment: Experiment, sink: RunSink, options: 
   };
   const common: Omit<MachineOptions, 'incoming' | 'startStopped'> = {
     ...{ binary, accelerator, machine: plan.machine, memoryBytes: plan.memoryBytes, vcpus: plan.vcpus },
+    dirtyRingEntries: plan.dirtyRingEntries,
     image: join(folder.path, 'guest.bin'),
     trace: TRACE_POINTS,
   };

@@ -118,6 +118,8 @@ function eventsOf(told: Told): RunEvent[] {
   if (activeMs !== undefined) add('phase', startMs, 'setup', {}, activeMs);
   add('phase', activeMs ?? startMs, 'precopy', {}, stopMs ?? endMs);
   if (stopMs !== undefined) add('phase', stopMs, 'switchover', {}, resumeMs ?? mark('afterLoop') ?? endMs);
+  if (plan.postcopyAfterMs !== null && resumeMs !== undefined && endMs > resumeMs)
+    add('phase', resumeMs, 'post-copy', {}, endMs);
 
   let round = 0;
   for (const sync of trace.syncs) {

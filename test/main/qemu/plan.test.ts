@@ -73,7 +73,8 @@ describe('plan of a QEMU run', () => {
     [{ guest: { memory: '8GiB' } }, 'guest.memory: source and destination take 16384 MiB'],
     [{ guest: { memory: '8MiB' } }, 'guest.memory: at least 16MiB'],
     [{ guest: { memory: '64MiB', vcpus: 17 } }, 'guest.vcpus: '],
-    [{ migration: { postcopy: true } }, 'migration.postcopy: '],
+    [{ migration: { postcopy: true }, qemu: { compare: true } }, 'qemu.compare: in post-copy'],
+    [{ tracking: { vcpus: 'dirty-ring' } }, 'tracking.vcpus: only KVM has dirty rings'],
     [{ migration: { mapped_ram: true } }, 'migration.mapped_ram: '],
     [
       {
@@ -112,6 +113,23 @@ describe('plan of a QEMU run', () => {
     expect(() => planQemuRun(forEngine(over))).toThrow(reason);
   });
 
+  it('passes post-copy and the dirty limit on to QEMU', () => {
+    const moved = planQemuRun(smallGuest({ migration: { postcopy: { after: '1500ms', bandwidth: '50MiB/s' } } }));
+    expect(moved).toMatchObject({ postcopyAfterMs: 1500, dirtyRingEntries: null });
+    expect(moved.capabilities).toContainEqual({ capability: 'postcopy-ram', state: true });
+    expect(moved.parameters['max-postcopy-bandwidth']).toBe(50 * 2 ** 20);
+    const limited = planQemuRun(
+      forEngine({
+        qemu: { accelerator: 'kvm' },
+        tracking: { vcpus: 'dirty-ring', ring: { entries: 2048 } },
+        migration: { dirty_limit: { vcpu_limit: '5MiB/s', period: '500ms' } },
+      }),
+    );
+    expect(limited).toMatchObject({ postcopyAfterMs: null, dirtyRingEntries: 2048 });
+    expect(limited.capabilities).toContainEqual({ capability: 'dirty-limit', state: true });
+    expect(limited.parameters).toMatchObject({ 'vcpu-dirty-limit': 5, 'x-vcpu-dirty-limit-period': 500 });
+  });
+
   it('names every reason at once', () => {
     const plan = (): unknown =>
       planQemuRun(forEngine({ devices: [{ name: 'nic0', type: 'nic' }], guest: { memory: '64MiB', backing: '2MiB' } }));
@@ -121,7 +139,7 @@ describe('plan of a QEMU run', () => {
 
 describe('command line of QEMU', () => {
   const options: MachineOptions = {
-    ...{ binary: 'qemu', memoryBytes: 2 ** 26, vcpus: 1, image: '/run/guest.bin' },
+    ...{ binary: 'qemu', memoryBytes: 2 ** 26, vcpus: 1, image: '/run/guest.bin', dirtyRingEntries: null },
     accelerator: 'tcg',
     machine: 'pc',
     ...{ incoming: false, startStopped: false, trace: [] },

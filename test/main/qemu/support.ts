@@ -120,7 +120,15 @@ export async function withGuest<T>(program: GuestProgram, use: (guest: BootedGue
     const image = join(folder.path, 'guest.bin');
     await writeFile(image, guestImage(program));
     const machine = await startMachine({
-      ...{ binary: QEMU, accelerator: 'tcg', machine: 'pc', memoryBytes: 64 * 2 ** 20, vcpus: 1, image },
+      ...{
+        binary: QEMU,
+        accelerator: 'tcg',
+        machine: 'pc',
+        memoryBytes: 64 * 2 ** 20,
+        vcpus: 1,
+        image,
+        dirtyRingEntries: null,
+      },
       ...{ incoming: false, startStopped: false, trace: [] },
     });
     try {
