@@ -31,6 +31,7 @@ import {
   lossSchema,
   runDetailSchema,
   runIdSchema,
+  seriesStatisticsSchema,
   sparkSchema,
   tagSchema,
 } from './runs.ts';
@@ -203,6 +204,17 @@ export const METHODS = {
    * has none (`heat` of runs.get): it was measured or imported, made before there were heat maps, or was interrupted.
    */
   'runs.heat': { params: z.strictObject({ id: runIdSchema }), result: HEAT },
+  /** Figures of a stretch, from every sample in it, exactly (main/store/statistics.ts says what they mean). */
+  'runs.statistics': {
+    params: z.strictObject({
+      id: runIdSchema,
+      series: z.array(seriesIdSchema).min(1).max(MAX_SERIES),
+      fromNs: timeSchema,
+      toNs: timeSchema,
+    }),
+    /** One for each series that was asked for, in that order. */
+    result: z.array(seriesStatisticsSchema),
+  },
   'runs.losses': {
     params: z.strictObject({ id: runIdSchema }),
     result: z.object({

@@ -92,6 +92,26 @@ export const seriesInfoSchema = z.object({
 });
 export type SeriesInfo = z.infer<typeof seriesInfoSchema>;
 
+/** null: no known sample stands for any part of the stretch. */
+export const seriesStatisticsSchema = z.object({
+  samples: z.number(),
+  /** Of these, how many are not known. */
+  unknown: z.number(),
+  least: figure,
+  greatest: figure,
+  /** When they were reached first. */
+  leastNs: figure,
+  greatestNs: figure,
+  /** Weighed by time. */
+  mean: figure,
+  /** Value times seconds; of a rate, what it came to. */
+  integral: figure,
+  /** At the edges: the difference is what a total grew by. */
+  first: figure,
+  last: figure,
+});
+export type SeriesStatistics = z.infer<typeof seriesStatisticsSchema>;
+
 export const EVENT_KINDS = [
   'phase',
   'round',

@@ -20,6 +20,7 @@ type Methods =
   | 'runs.eventCounts'
   | 'runs.series'
   | 'runs.heat'
+  | 'runs.statistics'
   | 'runs.losses'
   | 'runs.delete'
   | 'runs.undelete'
@@ -116,6 +117,15 @@ export function runHandlers({ store, jobs, changed }: Parts): Handlers<Methods> 
       // So that the error tells a run that is not there from one without a map.
       if (map === undefined) throw absent(`heat map of run ${store.run(id).row.id}`);
       return map;
+    },
+    'runs.statistics': ({ id, series, fromNs, toNs }) => {
+      const run = current(id);
+      return series.map((wanted) => {
+        const position = run.series.findIndex((info) => info.id === wanted);
+        if (position < 0) throw absent(`series ${wanted} in run ${id}`);
+        const { kind } = run.series[position]!;
+        return { ...store.statistics(id, { position, kind }, { fromNs, toNs }) };
+      });
     },
     'runs.losses': ({ id }) => {
       const { summary, row } = store.run(id);

@@ -1,7 +1,7 @@
 // The store as the rest of main/ sees it: one object, one method a question. Nothing outside this folder knows SQL.
 import { basename, resolve } from 'node:path';
 import type Database from 'better-sqlite3';
-import type { HeatMap } from '../../engine/experiment/result.ts';
+import type { HeatMap, SeriesKind } from '../../engine/experiment/result.ts';
 import { IN_MEMORY, openDatabase, type OpenOptions } from './database.ts';
 import { StoreError, translating } from './errors.ts';
 import type { RunRow, StoredEvent, StoredRun } from './rows.ts';
@@ -14,6 +14,7 @@ import { countRuns, findRun, listRuns, markBroken, type ListQuery } from './runs
 import { readSetting, writeSetting } from './settings.ts';
 import { knowStatus, STATUS_SQL } from './status.ts';
 import { readSpark, type Spark } from './sparks.ts';
+import { readStatistics, type SeriesStatistics, type TimeStretch } from './statistics.ts';
 import { SweepTable } from './sweeps.ts';
 import { countMatching, distinctValues, queryGroups, queryTable, type Group } from './table.ts';
 import type { Condition, TablePage, TableQuery } from './table.ts';
@@ -101,6 +102,15 @@ export class Store {
 
   hasHeat(id: number): boolean {
     return this.#ask(() => hasHeat(this.#db, id));
+  }
+
+  /** Figures of a stretch of one series, from every sample in it. */
+  statistics(
+    id: number,
+    series: { readonly position: number; readonly kind: SeriesKind },
+    stretch: TimeStretch,
+  ): SeriesStatistics {
+    return this.#ask(() => readStatistics(this.#db, this.file, id, series, stretch));
   }
 
   /** Undefined where the run has no samples, or is not there. */
