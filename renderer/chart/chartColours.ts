@@ -9,7 +9,6 @@ export interface ChartColours extends PlotColours {
   readonly lost: string;
   readonly text: string;
   readonly muted: string;
-  readonly surface: string;
   readonly sunken: string;
   readonly line: string;
   readonly bad: string;

@@ -46,6 +46,7 @@ export interface PlotState {
 export interface PlotColours extends PhaseColours {
   readonly grid: string;
   readonly axis: string;
+  readonly surface: string;
 }
 
 export interface PlotShape {
@@ -241,7 +242,12 @@ export class Plot {
       ctx.stroke();
       const above = y - top > 16 * ratio;
       ctx.textBaseline = above ? 'bottom' : 'top';
-      ctx.fillText(label, left + width - 6 * ratio, y + (above ? -2 : 3) * ratio);
+      const at = y + (above ? -3 : 3) * ratio;
+      const wide = ctx.measureText(label).width + 8 * ratio;
+      ctx.fillStyle = colours.surface;
+      ctx.fillRect(left + width - wide - 2 * ratio, above ? at - 13 * ratio : at - ratio, wide, 14 * ratio);
+      ctx.fillStyle = colours.axis;
+      ctx.fillText(label, left + width - 6 * ratio, at);
     }
     ctx.restore();
   }
@@ -255,7 +261,7 @@ export class Plot {
     const { left, top, width, height } = u.bbox;
     const perNs = width / Math.max(1e-9, view.toNs - view.fromNs);
     const perValue = height / (this.#top - this.#bottom);
-    return edges(columns, track.kind, {
+    return edges(columns, {
       // Far outside, doubles would lose the pixels: the canvas clips anyway.
       x: (ns) => left + Math.max(-1e4, Math.min(width + 1e4, (ns - shifted.fromNs) * perNs)),
       y: (value) => top + height - (value - this.#bottom) * perValue,
@@ -271,47 +277,46 @@ interface Scales {
 }
 
 /** The greatest as one line; the least as another where it differs; what is between them to be washed. */
-function edges(
-  { count, fromNs, toNs, least, greatest }: Columns,
-  kind: SeriesKind,
-  { x, y }: Scales,
-): uPlot.Series.Paths {
+function edges({ count, fromNs, toNs, least, greatest }: Columns, { x, y }: Scales): uPlot.Series.Paths {
   const stroke = new Path2D();
   const lower = new Path2D();
   const fill = new Path2D();
   let open = false;
+  let apart = false;
+  let lastBottom = 0;
   for (let i = 0; i < count; i++) {
     const high = greatest[i]!;
     const low = least[i]!;
     if (Number.isNaN(high)) {
-      open = false;
+      open = apart = false;
       continue;
     }
     const left = x(fromNs[i]!);
     const right = x(toNs[i]!);
     const top = y(high);
     const bottom = y(low);
+    const last = i + 1 === count || Number.isNaN(greatest[i + 1]!);
     if (open) stroke.lineTo(left, top);
-    else {
-      stroke.moveTo(left, top);
-      // A known sample between unknown ones is still seen.
-      if (right - left < 1 && (i + 1 === count || Number.isNaN(greatest[i + 1]!))) stroke.lineTo(left + 1.5, top);
-    }
+    else stroke.moveTo(left, top);
     if (right - left >= 0.5) stroke.lineTo(right, top);
-    open = true;
-    if (bottom - top > 0.5) {
-      const next = i + 1 < count && !Number.isNaN(greatest[i + 1]!) ? x(fromNs[i + 1]!) : right;
-      const end = Math.max(right, next, left + 1);
-      fill.rect(left, top, end - left, bottom - top);
-      lower.moveTo(left, bottom);
-      lower.lineTo(end, bottom);
-      // The whole height of the column, so that a single extreme is as strong as a line.
-      lower.moveTo(left, top);
-      lower.lineTo(left, bottom);
-    } else if (kind !== 'rate' && i + 1 < count && least[i + 1]! < greatest[i + 1]!) {
-      lower.moveTo(left, bottom);
-      lower.lineTo(x(fromNs[i + 1]!), y(least[i + 1]!));
+    // A known sample between unknown ones is still seen.
+    else if (!open && last) {
+      stroke.moveTo(left - 2, top);
+      stroke.lineTo(left + 2, top);
     }
+    if (bottom - top > 0.5) {
+      const end = last ? Math.max(right, left + 1) : Math.max(right, x(fromNs[i + 1]!));
+      fill.rect(left, top, end - left, bottom - top);
+      if (!apart) lower.moveTo(left, open ? lastBottom : bottom);
+      lower.lineTo(left, bottom);
+      lower.lineTo(end, bottom);
+      apart = true;
+    } else if (apart) {
+      lower.lineTo(left, bottom);
+      apart = false;
+    }
+    open = true;
+    lastBottom = bottom;
   }
   stroke.addPath(lower);
   return { stroke, fill, clip: null, flags: 0 };

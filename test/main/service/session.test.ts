@@ -179,7 +179,7 @@ describe('a session', () => {
       'runs.series': { id, series: ['left'], fromNs: 0, toNs: 1, points: 10 },
       'runs.heat': { id },
       'runs.losses': { id },
-      'runs.statistics': { id: 1, series: ['left'], fromNs: 0, toNs: 1 },
+      'runs.statistics': { id, series: ['left'], fromNs: 0, toNs: 1 },
       'runs.delete': { ids: [1] },
       'runs.undelete': { ids: [1] },
       'runs.tag': { ids: [1], add: ['a'], remove: [] },
