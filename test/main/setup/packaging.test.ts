@@ -1,0 +1,168 @@
+// The packaged app, packed by electron-builder itself with this repository's configuration; only Electron's own files are stood in
+// for (an empty folder and a binary that holds nothing but a fuse wire), because they would be downloaded. What is inside is
+// then read, run under plain Node far from the sources, and its fuses read by their own tool.
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { extractAll, listPackage } from '@electron/asar';
+import { FuseState, FuseV1Options, getCurrentFuseWire } from '@electron/fuses';
+import { build, Platform } from 'electron-builder';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ROOT } from '../../../main/setup/built.ts';
+import { ensureDesktop, EXTERNAL } from '../../../main/setup/desktop.ts';
+import { ensureWindow } from '../../../main/setup/window.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'brownout-packed-'));
+const unpacked = join(folder, 'out', 'linux-unpacked');
+const archive = join(unpacked, 'resources', 'app.asar');
+let packed: string[] = [];
+let said = '';
+
+beforeAll(async () => {
+  const quiet = (): void => undefined;
+  for (const ensure of [ensureWindow, ensureDesktop]) expect(await ensure(quiet)).toBeUndefined();
+  const electron = join(folder, 'electron');
+  mkdirSync(join(electron, 'resources'), { recursive: true });
+  // What @electron/fuses looks for: its sentinel, the wire's version and length, and nine fuses, here all as they should not be.
+  const wire = Buffer.concat([
+    Buffer.from('dL7pKGdnNz796PbbjQWNKmHXBZaB9tsX'),
+    Buffer.of(1, 9),
+    Buffer.from('101100110'),
+  ]);
+  writeFileSync(join(electron, 'electron'), wire, { mode: 0o755 });
+  writeFileSync(join(electron, 'version'), '0.0.0');
+  for (const name of ['LICENSE', 'LICENSES.chromium.html']) writeFileSync(join(electron, name), '');
+  await build({
+    projectDir: ROOT,
+    targets: Platform.LINUX.createTarget('dir'),
+    publish: null,
+    config: { electronDist: electron, directories: { output: join(folder, 'out') } },
+  });
+  packed = listPackage(archive, { isPack: false }).map((path) => path.replaceAll('\\', '/').slice(1));
+}, 300_000);
+
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Files below a folder of the repository, named from the root. */
+function filesBelow(start: string): string[] {
+  return readdirSync(join(ROOT, start), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(ROOT.length + 1));
+}
+
+interface Locked {
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+  readonly optional?: boolean;
+}
+
+/** The packages that stay packages, and what they need, as the lock file has it and npm has installed it. */
+function neededPackages(): Set<string> {
+  const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
+    packages: Readonly<Record<string, Locked>>;
+  };
+  const installed = new Set(
+    readdirSync(join(ROOT, 'node_modules')).flatMap((name) =>
+      name.startsWith('@') ? readdirSync(join(ROOT, 'node_modules', name)).map((one) => `${name}/${one}`) : [name],
+    ),
+  );
+  const needed = new Set<string>();
+  const add = (name: string): void => {
+    if (needed.has(name) || !installed.has(name)) return;
+    needed.add(name);
+    const entry = packages[`node_modules/${name}`];
+    for (const other of Object.keys({ ...entry?.dependencies, ...entry?.optionalDependencies })) add(other);
+  };
+  for (const name of EXTERNAL) if (name !== 'electron') add(name);
+  return needed;
+}
+
+describe('the packaged app', () => {
+  it('holds what was built, the examples, its description and licence, and nothing else of ours', () => {
+    const ours = packed.filter((path) => !path.startsWith('node_modules') && /\.[^/]+$|LICENSE$/u.test(path));
+    const wanted = [
+      'LICENSE',
+      'package.json',
+      ...filesBelow('dist').filter((path) => !path.endsWith('.stamp') && /^dist\/(?:main|renderer)\//u.test(path)),
+      ...filesBelow('examples').filter((path) => path.endsWith('.yaml')),
+    ];
+    expect(ours.sort()).toEqual(wanted.sort());
+    for (const part of ['dist/main/entry.js', 'dist/main/preload.cjs', 'dist/main/utilityCore.js']) {
+      expect(ours).toContain(part);
+    }
+  });
+
+  it('holds the packages that its code asks for, and no other', () => {
+    const names = packed.flatMap(
+      (path) => /^node_modules\/((?:@[^/]+\/)?[^@/][^/]*)\/package\.json$/u.exec(path)?.[1] ?? [],
+    );
+    expect(names.sort()).toEqual([...neededPackages()].sort());
+    expect(names).not.toContain('electron');
+  });
+
+  it('holds no sources, tests, maps, keys or stores', () => {
+    const own = packed.filter((path) => !path.startsWith('node_modules'));
+    expect(
+      own.filter((path) => /\.(?:ts|svelte|map|db|db-wal|pem|key|env|log)$|(?:^|\/)\.|^test\//u.test(path)),
+    ).toEqual([]);
+    for (const name of own.filter((path) => /\.(?:js|cjs|html|css)$/u.test(path))) {
+      const text = readFileSync(join(ROOT, name), 'utf8');
+      expect(text.includes(ROOT), `${name} names this machine's folder`).toBe(false);
+    }
+  });
+
+  it('keeps native code outside the archive, where the system’s loader finds it', () => {
+    const outside = readdirSync(join(unpacked, 'resources', 'app.asar.unpacked'), {
+      recursive: true,
+      encoding: 'utf8',
+    });
+    expect(outside.some((path) => path.endsWith('linux-x64.node'))).toBe(true);
+    const native = packed.filter((path) => path.endsWith('.node'));
+    expect(native.filter((path) => !outside.includes(path))).toEqual([]);
+  });
+
+  it('has every fuse as it should be', async () => {
+    const wire = await getCurrentFuseWire(join(unpacked, 'brownout'));
+    const on = (fuse: FuseV1Options): boolean => wire[fuse] === FuseState.ENABLE;
+    expect({
+      runAsNode: on(FuseV1Options.RunAsNode),
+      cookieEncryption: on(FuseV1Options.EnableCookieEncryption),
+      nodeOptions: on(FuseV1Options.EnableNodeOptionsEnvironmentVariable),
+      nodeCliInspect: on(FuseV1Options.EnableNodeCliInspectArguments),
+      asarIntegrity: on(FuseV1Options.EnableEmbeddedAsarIntegrityValidation),
+      onlyFromAsar: on(FuseV1Options.OnlyLoadAppFromAsar),
+      browserSnapshot: on(FuseV1Options.LoadBrowserProcessSpecificV8Snapshot),
+      fileProtocol: on(FuseV1Options.GrantFileProtocolExtraPrivileges),
+      wasmTraps: on(FuseV1Options.WasmTrapHandlers),
+    }).toEqual({
+      runAsNode: false,
+      cookieEncryption: true,
+      nodeOptions: false,
+      nodeCliInspect: false,
+      asarIntegrity: true,
+      onlyFromAsar: true,
+      browserSnapshot: false,
+      fileProtocol: false,
+      wasmTraps: true,
+    });
+  });
+
+  it('runs an example far from its sources: the engine’s process begins, keeps the run, and ends', async () => {
+    const app = join(folder, 'app');
+    extractAll(archive, app);
+    const code = await new Promise<number | null>((resolve, reject) => {
+      const child = spawn(
+        process.execPath,
+        ['--no-experimental-strip-types', join(import.meta.dirname, 'packedCore.js'), app, join(folder, 'runs.db')],
+        { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] },
+      );
+      child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
+      child.on('error', reject);
+      child.on('close', resolve);
+    });
+    expect({ code, said }).toEqual({ code: 0, said: 'desktop 0 runs\nfinished completed 0 lost\nclosed\n' });
+  });
+});
