@@ -1,4 +1,4 @@
-// What `npm start`, `npm run build`, `npm test` and `npm run bench` call. Everything else follows from a fresh clone; see launch.js.
+// What `npm start`, `npm run build`, `npm test`, `npm run bench` and `npm run screenshots` call. Everything else follows from a fresh clone; see launch.js.
 import path from 'path';
 import { fileURLToPath } from 'url';
 import { launch } from './launch.js';
@@ -11,6 +11,7 @@ const scripts = {
   build: 'main/setup/build.ts',
   test: 'main/setup/test.ts',
   bench: 'test/bench/run.ts',
+  screenshots: 'test/e2e/screenshots.ts',
 };
 
 const name = process.argv[2] || '';

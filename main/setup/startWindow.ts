@@ -8,6 +8,8 @@ import { dbOption, storeFile } from '../cli/storeOption.ts';
 import { EXIT, type ExitCode, type Terminal } from '../cli/terminal.ts';
 import { printable } from '../cli/text.ts';
 import { SHOWN } from '../electron/desktop.ts';
+import { FileTrouble, readExperimentFile } from '../electron/openFiles.ts';
+import { Store } from '../store/store.ts';
 import { ROOT } from './built.ts';
 import { ensureDesktop } from './desktop.ts';
 import { electronBinary, fetchElectron, firstLine, noDesktop } from './electronBinary.ts';
@@ -40,9 +42,27 @@ export const command: Command = {
       terminal.say(`No desktop window (${desktop.why}): Brownout runs in a browser instead.`);
     }
     if (terminal.interrupted.aborted) return EXIT.interrupted;
-    return serve(start, terminal);
+    return serve({ ...start, open: draftOf(start) }, terminal);
   },
 };
+
+/** A browser's window begins with the file as a draft to work on; the last one, where there are several. */
+function draftOf({ files, storeFile }: Start): string | undefined {
+  if (files.length === 0) return undefined;
+  const store = new Store(storeFile);
+  try {
+    const drafts = files.map((path) => {
+      const { fileName, text } = readExperimentFile(path);
+      return store.saveDraft(null, { name: fileName, text, fileName });
+    });
+    return `edit/draft/${drafts.at(-1)?.id ?? ''}`;
+  } catch (error) {
+    if (error instanceof FileTrouble) throw new UsageError(printable(error.message));
+    throw error;
+  } finally {
+    store.close();
+  }
+}
 
 export interface Start {
   readonly files: readonly string[];

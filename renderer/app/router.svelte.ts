@@ -1,5 +1,7 @@
 // Where the window is: a view, what it shows, and how, all in the address, so that back, reload and a pasted address work.
 // A view reads `route.rest` and `route.query` and writes them with navigate().
+// The token leaves the address before it is read.
+import './token.ts';
 import { addressOf, parseRoute, type Route } from './route.ts';
 
 class Router {

@@ -1,8 +1,9 @@
 // How this window reaches its host: a MessagePort that the desktop's preload hands over, or a WebSocket to the address it was
-// served from. The token comes in the address once; it is kept for this tab alone and taken out of sight.
+// served from.
 import { portTransport, socketTransport, subprotocolsFor } from '../../main/contract/browserTransports.ts';
 import type { Transport } from '../../main/contract/transport.ts';
 import type { DesktopApi } from '../../main/contract/desktop.ts';
+import { token } from './token.ts';
 
 declare global {
   interface Window {
@@ -11,22 +12,9 @@ declare global {
   }
 }
 
-const TOKEN_KEY = 'brownout.token';
-
-/** Reads the token from `#token=…` and leaves the rest of the address as it was. */
-function takeToken(): string {
-  const fragment = new URLSearchParams(location.hash.slice(1));
-  const given = fragment.get('token');
-  if (given !== null) {
-    sessionStorage.setItem(TOKEN_KEY, given);
-    history.replaceState(null, '', `${location.pathname}#/`);
-  }
-  return sessionStorage.getItem(TOKEN_KEY) ?? '';
-}
-
 function socket(): Transport {
   const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
-  return socketTransport(new WebSocket(`${scheme}://${location.host}/`, subprotocolsFor(takeToken())));
+  return socketTransport(new WebSocket(`${scheme}://${location.host}/`, subprotocolsFor(token)));
 }
 
 /** The preload posts the port to this window; a window that asks again (after a crash of the engine) gets a new one. */

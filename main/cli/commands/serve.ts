@@ -8,7 +8,7 @@ import { printable } from '../text.ts';
 
 export const command: Command = {
   operands: '',
-  purpose: 'serve the lab to a browser on this machine (its window is still to come)',
+  purpose: 'serve the lab to a browser on this machine',
   details:
     'Prints the address to open. Whoever knows the whole address can use the lab; nobody else can, and no other machine. Ctrl-C ends it: simulations under way are cancelled and kept.',
   options: {
@@ -25,7 +25,16 @@ export const command: Command = {
 
 /** Until the terminal is interrupted. */
 export async function serve(
-  options: { readonly storeFile: string; readonly port: number; readonly qemuAllowed: boolean },
+  {
+    open,
+    ...options
+  }: {
+    readonly storeFile: string;
+    readonly port: number;
+    readonly qemuAllowed: boolean;
+    /** Where the window begins, as its router writes it: `edit/draft/3`. */
+    readonly open?: string | undefined;
+  },
   terminal: Terminal,
 ): Promise<ExitCode> {
   let host: Host;
@@ -46,7 +55,7 @@ export async function serve(
     if (code === 'EACCES') throw new UsageError(`no permission to use port ${options.port}; take one above 1023`);
     throw error;
   }
-  terminal.out(`${host.address}\n`);
+  terminal.out(`${host.address}${open === undefined ? '' : `&open=${encodeURIComponent(open)}`}\n`);
   terminal.say('Open this address in a browser on this machine. Ctrl-C ends Brownout.');
   await new Promise<void>((resolve) => {
     if (terminal.interrupted.aborted) resolve();
