@@ -3,12 +3,14 @@
 // A path is written as in a message, `guest.workloads[0].rate`; an item of a list may also be named, `devices[nic0].rate`.
 // The JSON Schema is walked beside the experiment as it was read, because there a device's type decides which fields it has.
 
+import { isMap } from 'yaml';
 import { invariant } from '../core/invariant.ts';
 import { experimentJsonSchema } from './jsonschema.ts';
 import type { JsonSchema } from './jsonschema.ts';
 import { nearest, oneOf, unknownKey } from './messages.ts';
 import { MULTIPLE_KEYWORD, QUANTITY_KEYWORD, describe, readQuantity } from './quantity.ts';
 import type { QuantityKind } from './quantity.ts';
+import { readSource } from './source.ts';
 import type { Path } from './source.ts';
 
 /** `choice`: one of some words; `group`: anything that is not a single value. */
@@ -153,4 +155,68 @@ function absent(list: string, wanted: string, items: readonly unknown[]): [messa
   const message = `${list} has no item ${describe(wanted)}${meant}`;
   if (items.length === 0) return [message, 'The list is empty: a sweep varies items that the experiment has.'];
   return [message, `It has ${oneOf(items.map((_, i) => names[i] ?? String(i)))}; items are counted from 0.`];
+}
+/** A field that a sweep of an experiment can vary, with what it is now. */
+export interface OfferedField {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly kind: SweptKind;
+  /** As it stands in the file, or its default; '' where neither is known. */
+  readonly value: string;
+  readonly given: boolean;
+  readonly choices: readonly string[];
+}
+
+/** Single values alone, in the order of the schema; nothing of a text that cannot be read. Items of lists by their names. */
+export function offeredFields(text: string): OfferedField[] {
+  const read = readSource(text, '');
+  if (!read.ok) return [];
+  schema ??= experimentJsonSchema();
+  const found: OfferedField[] = [];
+  collect(schema, read.source.value, '', found);
+  return found;
+}
+
+function collect(at: JsonSchema, value: unknown, name: string, found: OfferedField[]): void {
+  const first = /^[^.[]+/u.exec(name)?.[0] ?? '';
+  if (Object.hasOwn(NOT_SWEPT, first)) return;
+  const kind = name === '' ? 'group' : kindOf(at, 1);
+  if (kind !== 'group' && kind !== 'text' && at.const === undefined) {
+    const byDefault = at.default ?? at['x-default'];
+    const now = isPlain(value) ? value : isPlain(byDefault) ? byDefault : undefined;
+    const choices = kind === 'switch' ? ['true', 'false'] : (at.enum ?? []).map(String);
+    const { title = name, description = '' } = at;
+    found.push({
+      ...{ name, title, description, kind, choices },
+      ...{ value: now === undefined ? '' : String(now), given: value !== undefined },
+    });
+  }
+  const options = branches(at, value);
+  const list = options.find(({ items }) => items !== undefined)?.items as JsonSchema | undefined;
+  if (list !== undefined && Array.isArray(value)) {
+    for (const [i, item] of value.entries()) {
+      const own = nameOf(item);
+      const step = typeof own === 'string' && /^[A-Za-z0-9_-]{1,32}$/u.test(own) ? own : String(i);
+      collect(list, item, `${name}[${step}]`, found);
+    }
+  }
+  const group = options.find(({ properties }) => properties !== undefined);
+  for (const [key, property] of Object.entries(group?.properties ?? {})) {
+    if (key === 'enabled') continue;
+    const inner = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined;
+    collect(property as JsonSchema, inner, name === '' ? key : `${name}.${key}`, found);
+  }
+}
+
+const isPlain = (value: unknown): value is string | number | boolean =>
+  typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
+
+/** The text with this `sweep` section instead of its own; undefined where it cannot be read. */
+export function withSweep(text: string, sweep: unknown): string | undefined {
+  const read = readSource(text, '');
+  if (!read.ok || !isMap(read.source.document.contents)) return undefined;
+  const document = read.source.document.clone();
+  document.set('sweep', document.createNode(sweep));
+  return document.toString({ lineWidth: 0 });
 }

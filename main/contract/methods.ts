@@ -35,6 +35,14 @@ import {
   sparkSchema,
   tagSchema,
 } from './runs.ts';
+import {
+  offeredFieldSchema,
+  sweepCheckSchema,
+  sweepIdSchema,
+  sweepPointSchema,
+  sweepSchema,
+  sweepSectionSchema,
+} from './sweeps.ts';
 
 const nothing = z.strictObject({});
 const done = z.null();
@@ -110,6 +118,49 @@ export const METHODS = {
   'jobs.cancel': { params: z.strictObject({ id: z.int().positive() }), result: done },
   /** Waiting, running, and the last ones that ended; the newest first. */
   'jobs.list': { params: nothing, result: z.array(jobSchema) },
+
+  /** Fields that a sweep of this experiment can vary; none where the text cannot be read. */
+  'sweeps.fields': { params: z.strictObject({ text: experimentTextSchema }), result: z.array(offeredFieldSchema) },
+  /** What a sweep would be. `sweep` stands instead of the text's own section. */
+  'sweeps.check': {
+    params: z.strictObject({
+      text: experimentTextSchema,
+      fileName: fileNameSchema.optional(),
+      sweep: sweepSectionSchema.optional(),
+    }),
+    result: sweepCheckSchema,
+  },
+  /** Keeps a sweep and works on it until it is done or paused. */
+  'sweeps.start': {
+    params: z.strictObject({
+      text: experimentTextSchema,
+      fileName: fileNameSchema,
+      sweep: sweepSectionSchema.optional(),
+      allowQemu: z.boolean().optional(),
+    }),
+    result: sweepSchema,
+  },
+  /** The newest first; also those that other processes work on. */
+  'sweeps.list': { params: nothing, result: z.array(sweepSchema) },
+  'sweeps.get': {
+    params: z.strictObject({ id: sweepIdSchema }),
+    /** `text`: the file as it was written. */
+    result: z.object({ sweep: sweepSchema, text: z.string() }),
+  },
+  /** Points in the order of the plan. */
+  'sweeps.points': {
+    params: z.strictObject({ id: sweepIdSchema, from: z.int().min(0), limit: z.int().min(1).max(MAX_EVENTS) }),
+    result: z.object({ total: z.number(), points: z.array(sweepPointSchema) }),
+  },
+  /** Points under way are given up and leave nothing behind. Resolves at once. */
+  'sweeps.pause': { params: z.strictObject({ id: sweepIdSchema }), result: done },
+  /** Goes on with it; points that failed are tried again. */
+  'sweeps.resume': {
+    params: z.strictObject({ id: sweepIdSchema, allowQemu: z.boolean().optional() }),
+    result: sweepSchema,
+  },
+  /** Forgets the sweep; its runs stay. */
+  'sweeps.remove': { params: z.strictObject({ id: sweepIdSchema }), result: done },
 
   'runs.list': {
     params: z.strictObject({

@@ -6,10 +6,13 @@ import { jobSchema } from './jobs.ts';
 import { MAX_POINTS, MAX_SERIES } from './limits.ts';
 import { seriesIdSchema } from './methods.ts';
 import { EVENT_KINDS, eventSchema, runIdSchema } from './runs.ts';
+import { sweepSchema } from './sweeps.ts';
 
 export const TOPICS = {
   /** The list of jobs, at once and whenever something changed (at most ten times a second). */
   jobs: { params: z.strictObject({}), item: z.object({ jobs: z.array(jobSchema) }) },
+  /** The list of sweeps, at once and whenever something changed (at most ten times a second). */
+  sweeps: { params: z.strictObject({}), item: z.object({ sweeps: z.array(sweepSchema) }) },
   /**
    * The list of runs changed (a run began or ended, was deleted, tagged …), also by another process on the same store. `ids`:
    * which ones, if known and few.

@@ -3,6 +3,7 @@ import type { CheckedParams, MethodName, Result } from '../contract/methods.ts';
 import type { AppInfo } from '../contract/app.ts';
 import type { Store } from '../store/store.ts';
 import type { JobBoard } from './jobs.ts';
+import type { SweepBoard } from './sweepBoard.ts';
 
 export type Answer<M extends MethodName> = Result<M>;
 export type Handlers<M extends MethodName = MethodName> = {
@@ -12,6 +13,7 @@ export type Handlers<M extends MethodName = MethodName> = {
 export interface Parts {
   readonly store: Store;
   readonly jobs: JobBoard;
+  readonly sweeps: SweepBoard;
   readonly app: Omit<AppInfo, 'store'>;
   readonly examplesFolder: string;
   /** The list of runs changed; null: nobody knows which. */

@@ -17,6 +17,8 @@ import type { Answer, Handlers, Parts } from './handlers.ts';
 import { JobBoard } from './jobs.ts';
 import { liveFeed } from './live.ts';
 import { runHandlers } from './runHandlers.ts';
+import { SweepBoard } from './sweepBoard.ts';
+import { sweepHandlers } from './sweepHandlers.ts';
 
 export interface ServiceOptions {
   /** Closed by the service's close(). */
@@ -43,6 +45,7 @@ export class Service {
   readonly #store: Store;
   readonly #pool: SimulationPool;
   readonly #jobs: JobBoard;
+  readonly #sweeps: SweepBoard;
   readonly #handlers: Handlers;
   readonly #runs = new Bell();
   #revision = 0;
@@ -66,9 +69,18 @@ export class Service {
         this.#changed([id]);
       },
     });
+    this.#sweeps = new SweepBoard({
+      store: this.#store,
+      threads,
+      producerOf: (experiment) => this.#producerOf(experiment),
+      onRun: (id) => {
+        this.#changed([id]);
+      },
+    });
     const parts: Parts = {
       store: this.#store,
       jobs: this.#jobs,
+      sweeps: this.#sweeps,
       app: {
         name: 'Brownout',
         version: options.version,
@@ -83,7 +95,12 @@ export class Service {
         this.#changed(ids);
       },
     };
-    this.#handlers = { ...appHandlers(parts), ...runHandlers(parts), ...compareHandlers(parts) };
+    this.#handlers = {
+      ...appHandlers(parts),
+      ...runHandlers(parts),
+      ...sweepHandlers(parts),
+      ...compareHandlers(parts),
+    };
     this.#foreignSeen = this.#store.foreignChanges();
     this.#reading = setImmediate(() => {
       this.#tidy();
@@ -101,6 +118,21 @@ export class Service {
     switch (topic) {
       case 'jobs':
         return stateFeed(this.#jobs.bell, notify, () => ({ jobs: this.#jobs.list() }));
+      case 'sweeps': {
+        // Another process may work on a sweep of this store.
+        const stop = this.#runs.listen(() => {
+          this.#sweeps.bell.ring();
+        });
+        const feed = stateFeed(this.#sweeps.bell, notify, () => ({ sweeps: this.#sweeps.list() }));
+        return {
+          ended: false,
+          next: () => feed.next(),
+          close: () => {
+            stop();
+            feed.close();
+          },
+        };
+      }
       case 'runs':
         return this.#runsFeed(notify);
       case 'live': {
@@ -118,7 +150,7 @@ export class Service {
     this.#closed = true;
     clearInterval(this.#foreign);
     if (this.#reading !== undefined) clearImmediate(this.#reading);
-    await this.#jobs.close();
+    await Promise.all([this.#jobs.close(), this.#sweeps.close()]);
     await this.#pool.close();
     this.#store.close();
   }

@@ -187,6 +187,15 @@ describe('a session', () => {
       'runs.rename': { id, name: 'x' },
       'runs.baseline': {},
       'runs.setBaseline': { id: 1 },
+      'sweeps.fields': { text: '' },
+      'sweeps.check': { text: '' },
+      'sweeps.start': { text: '', fileName: '' },
+      'sweeps.list': {},
+      'sweeps.get': { id: 1 },
+      'sweeps.points': { id: 1, from: 0, limit: 1 },
+      'sweeps.pause': { id: 1 },
+      'sweeps.resume': { id: 1 },
+      'sweeps.remove': { id: 1 },
       'compare.get': { ids: [999], baselineId: null },
     };
     const wrong: string[] = [];
