@@ -189,13 +189,13 @@ describe('a session', () => {
       'runs.setBaseline': { id: 1 },
       'sweeps.fields': { text: '' },
       'sweeps.check': { text: '' },
-      'sweeps.start': { text: '', fileName: '' },
       'sweeps.list': {},
       'sweeps.get': { id: 1 },
       'sweeps.points': { id: 1, from: 0, limit: 1 },
       'sweeps.pause': { id: 1 },
       'sweeps.resume': { id: 1 },
       'sweeps.remove': { id: 1 },
+      'sweeps.start': { text: `${anExperiment('x')}sweep: {seeds: 2}\n`, fileName: '' },
       'compare.get': { ids: [999], baselineId: null },
     };
     const wrong: string[] = [];
