@@ -75,9 +75,11 @@ function logarithmic(least: number, greatest: number, from: number, to: number, 
 /** Four to seven round values that reach from below `least` to above `greatest`; round in powers of two for sizes. */
 export function niceTicks(least: number, greatest: number, base: 1000 | 1024): number[] {
   const rough = (greatest - least) / 5;
-  const unit = base === 1024 ? 1024 ** Math.max(0, Math.floor(Math.log(rough) / Math.log(1024))) : 1;
-  const power = 10 ** Math.floor(Math.log10(rough / unit));
-  const step = unit * power * ([1, 2, 5, 10].find((digit) => digit * power * unit >= rough) ?? 10);
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step =
+    base === 1024
+      ? 2 ** Math.ceil(Math.log2(rough))
+      : power * ([1, 2, 5, 10].find((digit) => digit * power >= rough) ?? 10);
   const first = Math.floor(least / step);
   const count = Math.ceil(greatest / step) - first;
   return Array.from({ length: count + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));

@@ -195,7 +195,7 @@ describe('a session', () => {
       'sweeps.pause': { id: 1 },
       'sweeps.resume': { id: 1 },
       'sweeps.remove': { id: 1 },
-      'sweeps.start': { text: `${anExperiment('x')}sweep: {seeds: 2}\n`, fileName: '' },
+      'sweeps.start': { text: 'name: x\nguest: {memory: 64MiB}\nsweep: {seeds: 2}\n', fileName: '' },
       'compare.get': { ids: [999], baselineId: null },
     };
     const wrong: string[] = [];
