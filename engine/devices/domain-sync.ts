@@ -22,10 +22,11 @@ import type { Costs } from '../core/costs.ts';
 import type { DropSink, HarvestReport } from '../core/ports.ts';
 import type { Domain } from '../iommu/domain.ts';
 import { POWER_OF_TWO } from '../iommu/leafchoice.ts';
-import { DirtyRuns } from '../iommu/runs.ts';
+import { DirtyRuns, runsWithout } from '../iommu/runs.ts';
 import type { GuestMappings } from '../viommu/guest-mappings.ts';
 import type { RamSection } from '../viommu/ram-map.ts';
 import type { Type1Bitmaps } from '../viommu/type1-bitmaps.ts';
+import { LAST_OF_REPEATED } from '../viommu/vmm-container.ts';
 import type { BlockGrain } from './block-grain.ts';
 import { askForMappings, bitmapsNs, readsTogether } from './sync-calls.ts';
 import type { QueryRange } from './sync-calls.ts';
@@ -34,7 +35,6 @@ export type FlushOrder = 'after-clear' | 'before-clear' | 'never';
 export type Report = { -readonly [K in keyof HarvestReport]: HarvestReport[K] };
 
 export const BEHIND_HOLE = 'never read: the query of the whole space ended at a hole';
-export const LAST_OF_REPEATED = 'last page of a repeated leaf: cleaned, not reported';
 
 export const UNFLUSHED =
   'Dirty cleared without an IOTLB flush after it: an entry that holds Dirty does not set it again';
@@ -138,8 +138,13 @@ export function syncMappings(sync: Sync, domain: Domain, mappings: GuestMappings
     elapsedNs += costs.iotlb_flush;
     sync.advanceDma(sync.nowNs + elapsedNs);
   }
+  if (sync.dropLastOfReplicated) {
+    mappings.forEach((iovaPage, ramPage, pages) => {
+      sayLastOfRepeated(sync, domain, iovaPage, ramPage, pages);
+    });
+  }
   runs.reset();
-  readAll(domain, runs);
+  readAll(domain, runs, sync.dropLastOfReplicated);
   for (let r = 0; r < runs.length; r++) {
     const page = runs.firsts[r]!;
     for (let i = 0; i < runs.counts[r]!; i++) {
@@ -164,9 +169,10 @@ export function syncMappings(sync: Sync, domain: Domain, mappings: GuestMappings
 }
 
 /** Reads and clears every leaf of a domain. */
-export function readAll(domain: Domain, runs: DirtyRuns): void {
+export function readAll(domain: Domain, runs: DirtyRuns, dropLastOfReplicated = false): void {
   const { iovaBits, granuleShift, signExtended } = domain.table.format;
-  domain.table.readDirty(0, POWER_OF_TWO[iovaBits - granuleShift - (signExtended ? 1 : 0)]!, { clear: true }, runs);
+  const granules = POWER_OF_TWO[iovaBits - granuleShift - (signExtended ? 1 : 0)]!;
+  domain.table.readDirty(0, granules, { clear: true, dropLastOfReplicated }, runs);
 }
 
 function flushesFirst({ flush }: Sync, domain: Domain): boolean {
@@ -196,18 +202,11 @@ function sayLastOfRepeated(sync: Sync, domain: Domain, gpaPage: number, ramPage:
   if (right.length === 0) return;
   const faulty = new DirtyRuns();
   domain.table.readDirty(gpaPage / scale, pages / scale, { clear: false, dropLastOfReplicated: true }, faulty);
-  let f = 0;
-  for (let r = 0; r < right.length; r++) {
-    const end = right.firsts[r]! + right.counts[r]!;
-    for (let at = right.firsts[r]!; at < end;) {
-      while (f < faulty.length && faulty.firsts[f]! + faulty.counts[f]! <= at) f++;
-      const next = f < faulty.length ? Math.min(end, Math.max(at, faulty.firsts[f]!)) : end;
-      if (next > at) {
-        const first = ramPage + (at * scale - gpaPage);
-        sync.drop.dropped(sync.nowNs, sync.name, LAST_OF_REPEATED, first, (next - at) * scale);
-      }
-      at = f < faulty.length && next < end ? Math.min(end, faulty.firsts[f]! + faulty.counts[f]!) : end;
-    }
+  const omitted = new DirtyRuns();
+  runsWithout(right, faulty, omitted);
+  for (let r = 0; r < omitted.length; r++) {
+    const first = ramPage + (omitted.firsts[r]! * scale - gpaPage);
+    sync.drop.dropped(sync.nowNs, sync.name, LAST_OF_REPEATED, first, omitted.counts[r]! * scale);
   }
 }
 

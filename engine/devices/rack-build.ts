@@ -98,6 +98,7 @@ export class RackBuilder {
       tracker: choice.tracker,
       unmapPolicy: iommu.unmap,
       defectUnmapWithoutQuery: defects.unmapWithoutQuery,
+      dropLastOfReplicated: defects.contiguousLastPage,
       mappingsMax: tracking.api === 'type1' ? iommu.type1Mappings : Infinity,
       type1,
       pins: this.pins.forContainer(),

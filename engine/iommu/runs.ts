@@ -36,3 +36,18 @@ export class DirtyRuns {
     this.counts = counts;
   }
 }
+
+/** Appends to `rest` what is in `runs` and not in `others`; both ascend. */
+export function runsWithout(runs: DirtyRuns, others: DirtyRuns, rest: DirtyRuns): void {
+  let r = 0;
+  for (let i = 0; i < runs.length; i++) {
+    let at = runs.firsts[i]!;
+    const end = at + runs.counts[i]!;
+    while (at < end) {
+      while (r < others.length && others.firsts[r]! + others.counts[r]! <= at) r++;
+      const knownFrom = r < others.length ? others.firsts[r]! : end;
+      if (knownFrom > at) rest.push(at, Math.min(end, knownFrom) - at);
+      at = r < others.length ? Math.max(at, others.firsts[r]! + others.counts[r]!) : end;
+    }
+  }
+}

@@ -58,6 +58,8 @@ export interface VmmContainerOptions {
   readonly unmapPolicy: UnmapPolicyName;
   /** QEMU before 11.0: the iommufd backend unmapped without asking for dirt. */
   readonly defectUnmapWithoutQuery: boolean;
+  /** Linux 7.x: a query leaves out the last page of a repeated AMD leaf. */
+  readonly dropLastOfReplicated: boolean;
   /** Mappings it may hold (type1's dma_entry_limit); Infinity: no limit. */
   readonly mappingsMax: number;
   /** The bitmaps of a type1 container that is asked for dirt; null: another interface, or nobody asks. */
@@ -75,6 +77,7 @@ export const NO_ENTRY = 'unmap without an IOTLB entry: no place for its dirt';
 export const NOT_READ = 'unmapped without reading the Dirty bit';
 export const WRITTEN_BETWEEN = 'written between the read of the Dirty bit and the unmap';
 export const AT_ZERO = 'whole-space unmap with translated address 0: dirt placed elsewhere';
+export const LAST_OF_REPEATED = 'last page of a repeated leaf: cleaned, not reported';
 export const HELD_TOO_LATE = 'Dirty held in the IOTLB came back after its entry was gone';
 
 const FULL = refuse('ENOSPC', 'the container holds as many mappings as it may');
@@ -108,6 +111,7 @@ export class VmmContainer {
   /** The devices' writes between an unmap's steps. */
   inFlight: InFlight = NOTHING_IN_FLIGHT;
   readonly #policy: UnmapPolicy;
+  readonly #dropLastOfReplicated: boolean;
   readonly #mappingsMax: number;
   readonly #pins: ContainerPins;
   readonly #costs: Costs;
@@ -130,6 +134,7 @@ export class VmmContainer {
     this.found = new DirtyBitmap(options.ramPages);
     this.#policy = unmapPolicyNamed(options.defectUnmapWithoutQuery ? 'unmap-only' : options.unmapPolicy);
     this.type1 = options.type1;
+    this.#dropLastOfReplicated = options.dropLastOfReplicated;
     this.#mappingsMax = options.mappingsMax;
     this.#pins = options.pins;
     this.#costs = options.costs;
@@ -379,7 +384,7 @@ export class VmmContainer {
     const policy = entry === 'translated' ? this.#policy : unmapPolicyNamed('unmap-only');
     const scale = this.#pagesPerGranule;
     const tasks = this.domains.map(({ domain, tracked }) =>
-      tracked ? new UnmapTask(domain, policy, iovaPage / scale, pages / scale) : null,
+      tracked ? new UnmapTask(domain, policy, iovaPage / scale, pages / scale, this.#dropLastOfReplicated) : null,
     );
     let timeNs = nowNs;
     for (const op of policy.steps) {
@@ -485,6 +490,7 @@ const TAKES: ReadonlySet<MicroOp> = new Set<MicroOp>(['remove', 'exchange', 'non
 
 function causeOf(op: MicroOp, policy: UnmapPolicy, entry: UnmapEntry): string {
   if (op === 'flush') return HELD_TOO_LATE;
+  if (READS.has(op)) return LAST_OF_REPEATED;
   if (entry !== 'translated') return NO_ENTRY;
   return policy.steps[0] === 'remove' ? NOT_READ : WRITTEN_BETWEEN;
 }
