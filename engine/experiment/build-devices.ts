@@ -12,6 +12,7 @@ import type { Type1Rules } from '../vfio/type1-rules.ts';
 import type { RamLayout, RamSection } from '../machine/layout.ts';
 import type { ViommuConfig } from '../viommu/config.ts';
 import { formatRow } from './formats.ts';
+import { mappingPagesOf } from './buffers.ts';
 import { deviceComesLater } from './presence.ts';
 import type { Device, Experiment } from './schema.ts';
 
@@ -20,8 +21,6 @@ export interface DeviceSinks {
   readonly drop: DropSink;
   readonly emit: EmitEvent;
 }
-
-const HUGEPAGE = 2 * 1024 * 1024;
 
 /** Formats whose Dirty bits the kernel offers (IOMMU_CAP_DIRTY_TRACKING). */
 const TRACKING_FORMATS: readonly string[] = ['amd-v1', 'vtd-ss', 'arm-lpae-s1'];
@@ -142,21 +141,6 @@ function trafficOf(device: Device): TrafficConfig {
     lateShare: device.late_writes.share,
     lateWindowNs: device.late_writes.window,
   };
-}
-
-/** Buffers that stay mapped behind a vIOMMU: pages of one mapping. */
-function mappingPagesOf(device: Device): number {
-  switch (device.type) {
-    case 'nic':
-      return device.buffers === 'hugepages' ? HUGEPAGE / PAGE_SIZE : 1;
-    case 'gpu':
-      return HUGEPAGE / PAGE_SIZE;
-    case 'rdma':
-      return Math.ceil(device.ring.size / PAGE_SIZE / device.registrations);
-    case 'nvme':
-    case 'accelerator':
-      return Math.ceil(device.burst / PAGE_SIZE);
-  }
 }
 
 function viommuConfig({ viommu, guest }: Experiment): ViommuConfig | null {

@@ -2,6 +2,8 @@
 // Refusals by QEMU are quoted as it words them (hw/vfio/migration.c, hw/vfio/common.c, QEMU 9.2).
 
 import { PAGE_SIZE, spellSize } from '../core/units.ts';
+import { HIGH_WINDOW_PAGES_MAX } from '../viommu/iova-space.ts';
+import { mappingPagesOf } from './buffers.ts';
 import { checkInside } from './check.ts';
 import type { Check } from './check.ts';
 import { placeRings, ramBytes } from './resolve.ts';
@@ -87,4 +89,28 @@ const state: Check = {
   },
 };
 
-export const deviceChecks: readonly Check[] = [buffers, state];
+/** Mappings of a guest that stay lie in its IOVA space all at once, and the tables over IOVAs are bounded. */
+const iovas: Check = {
+  needs: ['devices', 'viommu'],
+  run: ({ devices, viommu }, { report }) => {
+    if (viommu.mode === 'none' || viommu.mode === 'nested' || viommu.driver === 'passthrough') return;
+    devices.forEach((device, i) => {
+      const anew = device.buffers === 'per-io' || device.buffers === 'per-packet';
+      if (!device.behind_viommu || (anew && viommu.driver !== 'pooled')) return;
+      const mapping = mappingPagesOf(device);
+      // The allocator hands out powers of two.
+      let slots = 1;
+      while (slots < mapping) slots *= 2;
+      const bytes = Math.ceil(device.ring.size / PAGE_SIZE / mapping) * slots * PAGE_SIZE;
+      const most = HIGH_WINDOW_PAGES_MAX * PAGE_SIZE;
+      if (bytes <= most) return;
+      report({
+        path: ['devices', i, 'ring'],
+        message: `the mappings of '${device.name}' take ${spellSize(bytes)} of its IOVA space, at most ${spellSize(most)} can be mapped at once`,
+        hint: 'Make ring.size smaller, or use mode: nested or driver: passthrough.',
+      });
+    });
+  },
+};
+
+export const deviceChecks: readonly Check[] = [buffers, iovas, state];

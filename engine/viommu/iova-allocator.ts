@@ -4,6 +4,7 @@
 // size, two magazines each (loaded, previous), full ones in a depot that all CPUs share and that a timer trims every
 // 100 ms. An allocation takes the range freed last: an IOVA is reused within microseconds, and that is why dirt must be
 // taken when a mapping goes.
+// The high window ends 252 GiB below its top, as deep as the tables over IOVAs reach.
 // Left out: locks and their contention; the search tree, in whose place stands a bitmap with a cursor (the same
 // addresses for the same calls while sizes are alike); CPU hotplug; ranges reserved by firmware other than page 0.
 // Invariants: ranges handed out never overlap; a range is aligned to its size; page 0 is never handed out.
@@ -12,7 +13,7 @@
 
 import { invariant } from '../core/invariant.ts';
 import type { IovaSpace } from './iova-space.ts';
-import { LOW_WINDOW_PAGES, SLOTS_MAX } from './iova-space.ts';
+import { HIGH_WINDOW_PAGES_MAX, LOW_WINDOW_PAGES, SLOTS_MAX } from './iova-space.ts';
 
 /** IOVA_MAG_SIZE */
 export const MAGAZINE_SIZE = 127;
@@ -116,7 +117,8 @@ export class IovaAllocator {
     this.#cpus = cpus;
     this.#low = new Window(LOW_WINDOW_PAGES, LOW_WINDOW_PAGES);
     this.#low.words[LOW_WINDOW_PAGES / 32 - 1] = 0x8000_0000; // page 0 (start_pfn = 1)
-    const highPages = Math.max(0, space.limitPage + 1 - LOW_WINDOW_PAGES);
+    // What lies deeper than the tables reach is as good as taken: an allocation finds no more room.
+    const highPages = Math.min(HIGH_WINDOW_PAGES_MAX, Math.max(0, space.limitPage + 1 - LOW_WINDOW_PAGES));
     this.#high = new Window(highPages, Math.min(highPages, 1024));
     this.#magazines = new Float64Array(cpus * CACHED_ORDERS * 2 * MAGAZINE_SIZE);
     this.#counts = new Int32Array(cpus * CACHED_ORDERS * 2);

@@ -15,6 +15,8 @@ export const LOW_WINDOW_PAGES = 0x10_0000;
 
 /** Slots a table may have: 2^26 slots are 256 GiB of guest mappings. */
 export const SLOTS_MAX = 0x400_0000;
+/** Pages of the high window that are handed out. */
+export const HIGH_WINDOW_PAGES_MAX = SLOTS_MAX - LOW_WINDOW_PAGES;
 
 export class IovaSpace {
   /** The highest iova page a device may use. */

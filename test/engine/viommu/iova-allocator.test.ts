@@ -15,6 +15,28 @@ describe('IOVA allocator', () => {
     ]);
   });
 
+  it('as late as possible is bounded: the high window begins anew 252 GiB below its top', () => {
+    const allocator = new IovaAllocator(new IovaSpace(48), 1, false);
+    const block = 2 ** 20;
+    const first = new Set<number>();
+    // Low window first (all but the block with page 0), then the high one, each block given back at once.
+    for (let i = 0; i < 3 * 64; i++) {
+      const iova = allocator.alloc(0, block);
+      expect(iova).toBeGreaterThan(0);
+      first.add(iova);
+      allocator.free(0, iova, block);
+    }
+    expect(first.size).toBeLessThanOrEqual(64);
+  });
+
+  it('has no room left, and says so, when all that can be mapped is mapped', () => {
+    const allocator = anAllocator();
+    let blocks = 0;
+    while (allocator.alloc(0, 2 ** 20) >= 0) blocks++;
+    expect(blocks).toBe(63);
+    expect(allocator.alloc(0, 2 ** 20)).toBe(-1);
+  });
+
   it('reuses the IOVA freed last', () => {
     const allocator = anAllocator();
     allocator.alloc(0, 1);
