@@ -1,7 +1,7 @@
 // A comparison for a terminal: who, what differs, what would make one of the other, what they came to. One block for each group
 // against the baseline, so that two fit 80 columns and fifty scroll.
 import type { Comparison } from '../contract/compare.ts';
-import { ARROW, deltaText, rowsThatDiffer, trustText, valueText } from '../compare/figures.ts';
+import { ARROW, deltaText, rowsThatDiffer, trustText, valueText } from '../contract/compareText.ts';
 import { LEGEND, letter, mismatchLines, nameOf } from '../compare/markdown.ts';
 import { clip, pad, printable, wrap } from './text.ts';
 

@@ -1,6 +1,6 @@
 // A comparison as Markdown: for a pull request, a wiki, a mail. Texts of users are escaped, so that a name is a name.
 import { type ComparedRun, type Comparison } from '../contract/compare.ts';
-import { ARROW, deltaText, rowsThatDiffer, trustText, valueText } from './figures.ts';
+import { ARROW, deltaText, rowsThatDiffer, trustText, valueText } from '../contract/compareText.ts';
 
 export interface MarkdownOptions {
   /** Figures that are equal everywhere too. */

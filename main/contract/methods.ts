@@ -13,6 +13,7 @@ import {
 import type { Envelope } from './block.ts';
 import { comparisonSchema, MAX_COMPARED } from './compare.ts';
 import { jobSchema } from './jobs.ts';
+import { madeReportSchema, reportRequestSchema } from './report.ts';
 import {
   MAX_EVENTS,
   MAX_FILTER_CHARS,
@@ -306,6 +307,8 @@ export const METHODS = {
     }),
     result: comparisonSchema,
   },
+  /** One run, or several side by side, as a file: see main/report. */
+  'report.make': { params: reportRequestSchema, result: madeReportSchema },
 } as const satisfies Record<string, Method>;
 
 export type MethodName = keyof typeof METHODS;

@@ -4,6 +4,7 @@
 // its first and its last moment, so that no spike is missing. Times of one run count from the beginning of the run; of several,
 // from the start of each migration.
 import { aligned, type Anchors } from '../../engine/experiment/compare/alignment.ts';
+import { CHARTS, type ChartName } from '../contract/report.ts';
 import type { SeriesInfo } from '../../engine/experiment/result.ts';
 import type { StoredRun } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
@@ -36,16 +37,7 @@ export interface Chart {
   readonly fromStart: boolean;
 }
 
-export const CHART_NAMES = ['dirty', 'left', 'throughput', 'throttle', 'stall'] as const;
-export type ChartName = (typeof CHART_NAMES)[number];
-
-export const CHART_TITLES: Readonly<Record<ChartName, string>> = {
-  dirty: 'Pages dirtied',
-  left: 'Pages left to send',
-  throughput: 'Throughput',
-  throttle: 'vCPU throttle',
-  stall: 'Guest stall, in total',
-};
+const CHART_TITLES = new Map(CHARTS.map(({ name, title }) => [name, title]));
 
 /** A line has at most so many samples, or twice as many points of an envelope. */
 const FULL = 20_000;
@@ -83,7 +75,7 @@ function ofOne(run: ChartRun, name: ChartName): Chart {
   const { startNs, stopNs, endNs } = run.anchors;
   const known = lines.filter(({ values }) => values.some((value) => !Number.isNaN(value)));
   return {
-    ...{ name, title: CHART_TITLES[name], unit: unitOf(series, wanted), lines: worthShowing(name, known) },
+    ...{ name, title: CHART_TITLES.get(name) ?? name, unit: unitOf(series, wanted), lines: worthShowing(name, known) },
     ...{ phases: { startNs, stopNs, endNs }, fromStart: false },
   };
 }
@@ -103,7 +95,7 @@ function ofMany(runs: readonly ChartRun[], name: ChartName): Chart {
   const series = runs.flatMap((run) => run.stored.series);
   const unit = unitOf(series, positionsOf(series, name));
   return {
-    ...{ name, title: CHART_TITLES[name], unit, lines: worthShowing(name, lines) },
+    ...{ name, title: CHART_TITLES.get(name) ?? name, unit, lines: worthShowing(name, lines) },
     ...{ phases: null, fromStart: true },
   };
 }

@@ -11,7 +11,8 @@ import { verdictOf } from '../contract/verdict.ts';
 import { limitsOf } from '../runs/limits.ts';
 import type { StoredRun } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
-import { chartsOf, type Chart, type ChartName } from './charts.ts';
+import type { ChartName } from '../contract/report.ts';
+import { chartsOf, type Chart } from './charts.ts';
 
 export interface ReportRun {
   readonly stored: StoredRun;
@@ -54,9 +55,6 @@ export interface ReportRequest {
   readonly made: string;
   readonly version: string;
 }
-
-export const MAX_TITLE_CHARS = 300;
-export const MAX_PROSE_CHARS = 256 * 1024;
 
 export function composeReport(places: readonly ReportPlace[], request: ReportRequest): ReportDocument {
   const gathered = places.map(({ store, id, kept }) => gather(store, [id], { kept })[0]!);

@@ -9,7 +9,7 @@ import { createRequire } from 'node:module';
 import { deflateRawSync } from 'node:zlib';
 import { formatSize, PAGE_SIZE } from '../../engine/core/units.ts';
 import type { ExpectResult, Summary } from '../../engine/experiment/result.ts';
-import { ARROW, deltaText, rowsThatDiffer, trustText, valueText } from '../compare/figures.ts';
+import { ARROW, deltaText, rowsThatDiffer, trustText, valueText } from '../contract/compareText.ts';
 import { LEGEND, letter, mismatchLines, nameOf } from '../compare/markdown.ts';
 import type { Comparison } from '../contract/compare.ts';
 import { formatCount, formatFigure, type FigureUnit } from '../contract/format.ts';

@@ -2,8 +2,8 @@
 import { extname } from 'node:path';
 import { ExportError, writeFileWhole } from '../../export/target.ts';
 import { MAX_COMPARED } from '../../contract/compare.ts';
-import { CHART_NAMES, type ChartName } from '../../report/charts.ts';
-import { composeReport, MAX_PROSE_CHARS, MAX_TITLE_CHARS } from '../../report/document.ts';
+import { CHART_NAMES, MAX_PROSE_CHARS, MAX_TITLE_CHARS, type ChartName } from '../../contract/report.ts';
+import { composeReport } from '../../report/document.ts';
 import { reportHtml } from '../../report/html.ts';
 import { reportMarkdown } from '../../report/markdown.ts';
 import { findChromium, NoChromium, reportPdf } from '../../report/pdf.ts';

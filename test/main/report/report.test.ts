@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
-import { CHART_NAMES } from '../../../main/report/charts.ts';
+import { CHART_NAMES } from '../../../main/contract/report.ts';
 import { composeReport, type ReportDocument, type ReportRequest } from '../../../main/report/document.ts';
 import { reportHtml } from '../../../main/report/html.ts';
 import { reportMarkdown } from '../../../main/report/markdown.ts';

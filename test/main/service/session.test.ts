@@ -197,6 +197,7 @@ describe('a session', () => {
       'sweeps.remove': { id: 1 },
       'sweeps.start': { text: 'name: x\nguest: {memory: 64MiB}\nsweep: {seeds: 2}\n', fileName: '' },
       'compare.get': { ids: [999], baselineId: null },
+      'report.make': { ids: [999], baselineId: null, title: '', question: '', prose: '', charts: [], format: 'md' },
     };
     const wrong: string[] = [];
     for (const [method, given] of Object.entries(params)) {

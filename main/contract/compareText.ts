@@ -1,6 +1,6 @@
 // Figures of a comparison as texts: values with their unit, differences with sign, interval and how far they may be trusted.
-import { formatDelta, formatFigure, formatRatio, type FigureUnit } from '../contract/format.ts';
-import { JUDGEMENT_WORDS, type ResultCell, type ResultRow } from '../contract/compare.ts';
+import { formatDelta, formatFigure, formatRatio, type FigureUnit } from './format.ts';
+import { JUDGEMENT_WORDS, type ResultCell, type ResultRow } from './compare.ts';
 
 const UNITS: Readonly<Record<ResultRow['unit'], FigureUnit>> = {
   pages: 'pages',
