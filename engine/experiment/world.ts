@@ -16,7 +16,6 @@ import { WriteCounts } from '../machine/writecounts.ts';
 import { VcpuGroup } from '../machine/vcpu.ts';
 import { Oracle } from '../migration/oracle.ts';
 import { MigrationThread } from '../migration/thread.ts';
-import { blockerOf } from './blockers.ts';
 import { buildRack } from './build-devices.ts';
 import { BACKGROUND, buildKvm, buildRam, kvmConfigOf, vcpuConfigs } from './build-guest.ts';
 import { absentDimms, buildMap, kvmListener, layoutOf, vfioListener } from './build-map.ts';
@@ -173,7 +172,6 @@ export class World implements Scene {
       get devices() {
         return rack.devices.flatMap(({ vfio, traffic }) => (vfio === null || !traffic.present ? [] : [vfio]));
       },
-      blockedBy: blockerOf(experiment),
       xbzrle: xbzrleOf(experiment, this.#counts),
       guest: this.guest,
       emit: (event) => this.recorder.event(event),

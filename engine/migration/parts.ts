@@ -24,8 +24,6 @@ export interface MigrationParts {
   readonly ram: RamSaveConfig;
   readonly devices: readonly MigratableDevice[];
   readonly guest: GuestControl;
-  /** What keeps this guest from migrating at all (blocked-reasons), or ''. */
-  readonly blockedBy: string;
   /** null: off. */
   readonly xbzrle: XbzrleConfig | null;
   readonly emit: EmitEvent;

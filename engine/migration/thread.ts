@@ -179,7 +179,6 @@ export class MigrationThread implements Actor, BlackoutHost {
     this.#rounds.begin(nowNs);
     this.#parts.begin();
     this.#parts.moment(nowNs, 'setup');
-    if (this.#parts.blockedBy !== '') return this.#giveUp(nowNs, 'failed', this.#parts.blockedBy);
     const { config } = this;
     this.counters.protocolBytes += STREAM_HEADER_BYTES + blockListBytes(this.#parts.ram.blocks.map(({ id }) => id));
     this.counters.protocolBytes += config.multifdChannels * MULTIFD_INIT_BYTES;

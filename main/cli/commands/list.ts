@@ -111,7 +111,7 @@ function isOrder(text: string): text is RunOrder {
 function table(rows: readonly RunRow[], columns: number): string[] {
   const dash = '–';
   const idWidth = Math.max(2, ...rows.map(({ id }) => String(id).length));
-  const nameWidth = Math.max(14, Math.min(60, columns - idWidth - 62));
+  const nameWidth = Math.max(14, Math.min(60, columns - idWidth - 64));
   const line = (
     id: string,
     when: string,
@@ -126,9 +126,9 @@ function table(rows: readonly RunRow[], columns: number): string[] {
       pad(id, idWidth, 'right'),
       pad(when, 16),
       pad(outcome, 11),
-      pad(down, 7, 'right'),
+      pad(down, 8, 'right'),
       pad(total, 8, 'right'),
-      pad(sent, 7, 'right'),
+      pad(sent, 8, 'right'),
       pad(lost, 6, 'right'),
       pad(name, nameWidth).trimEnd(),
     ].join(' ');

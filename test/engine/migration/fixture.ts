@@ -141,7 +141,6 @@ export class MigrationBench {
         },
         devices,
         guest,
-        blockedBy: '',
         xbzrle: null,
         emit: (event) => this.events.push(event) - 1,
         begin: () => {
