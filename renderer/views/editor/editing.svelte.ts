@@ -48,6 +48,8 @@ export class Editing {
   facts = $state.raw<ExperimentFacts | null>(null);
   resolved = $state.raw<unknown>(null);
   estimate = $state.raw<CheckResult['estimate']>(null);
+  /** Of the last text without problems: the schedule keeps its axis while one types. */
+  simulatedNs = $state(0);
 
   save = $state<SaveState>('untouched');
   saveTrouble = $state('');
@@ -246,6 +248,7 @@ export class Editing {
   #judge({ problems, facts, resolved, estimate }: CheckResult): void {
     this.problems = problems;
     this.estimate = estimate;
+    if (estimate !== null) this.simulatedNs = estimate.simulatedNs;
     if (facts !== null) this.facts = facts;
     if (resolved !== null) this.resolved = resolved;
     this.#code?.show(problems);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseDuration } from '../../../engine/core/units.ts';
-import { axisEnd, changesOf, lanesOf, repeatsOf } from '../../../renderer/views/editor/schedule/lanes.ts';
+import { axisEnd, changesOf, lanesOf, repeatsOf, rowsOf } from '../../../renderer/views/editor/schedule/lanes.ts';
 import { rounded, spellNs, ticksOf, timeOf, wholeStep } from '../../../renderer/views/editor/schedule/times.ts';
 import { partsOf, sectionsOf } from '../../../renderer/views/editor/topology/memoryMap.ts';
 
@@ -87,6 +87,11 @@ describe('lanes', () => {
     expect(repeatsOf(change!, 1_700_000_000, 100)).toEqual([1.5e9, 1.6e9, 1.7e9]);
     expect(repeatsOf({ ...change!, times: 1e6 }, 1e12, 200)).toHaveLength(200);
     expect(axisEnd(changesOf(file), 1e9, 0)).toBeCloseTo(3.45e9, -3);
+  });
+  it('gives markers at one place rows of their own', () => {
+    expect(rowsOf([0, 10, 200].map((x) => ({ x, width: 100 })))).toEqual([0, 1, 0]);
+    expect(rowsOf([150, 0, 50].map((x) => ({ x, width: 100 })))).toEqual([0, 0, 1]);
+    expect(Math.max(...rowsOf(Array.from({ length: 50 }, () => ({ x: 0, width: 9 }))))).toBeLessThan(6);
   });
   it('does not fall over a file that is something else', () => {
     for (const odd of [null, {}, { changes: 5 }, { changes: [null, { do: 5 }] }, { devices: [{}] }])

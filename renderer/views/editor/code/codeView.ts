@@ -71,7 +71,7 @@ export class CodeView {
         ...lintKeymap,
         ...withoutRun(),
       ]),
-      EditorView.contentAttributes.of({ 'aria-label': 'Experiment file, YAML' }),
+      EditorView.contentAttributes.of({ 'aria-label': 'Experiment file, YAML', tabindex: '0' }),
       EditorView.updateListener.of((update) => {
         if (update.docChanged) events.changed(update.state.doc.toString());
         events.history({ undo: undoDepth(update.state), redo: redoDepth(update.state) });

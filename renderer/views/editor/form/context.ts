@@ -7,6 +7,7 @@ import type { Field } from '../schema/fields.ts';
 
 const EDITING = Symbol('editing');
 const ROW = Symbol('row');
+const PLACE = Symbol('place');
 
 export type Row = Component<{ readonly field: Field; readonly path: Path; readonly flat?: boolean }>;
 
@@ -19,4 +20,12 @@ export function useEditing(): Editing {
 }
 export function useRow(): Row {
   return getContext(ROW);
+}
+
+/** A second place that shows fields (the schedule's): its elements have ids of their own. */
+export function providePlace(name: string): void {
+  setContext(PLACE, `${name}-`);
+}
+export function usePlace(): string {
+  return getContext<string | undefined>(PLACE) ?? '';
 }

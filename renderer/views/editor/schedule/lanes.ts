@@ -98,6 +98,21 @@ export function repeatsOf({ atNs, everyNs, times }: Change, endNs: number, most:
   return Array.from({ length: count }, (_, i) => atNs + i * everyNs);
 }
 
+/** Rows for the markers of a lane, so that none hides another's words: each takes the first row that is free where it stands. */
+export function rowsOf(places: readonly { readonly x: number; readonly width: number }[]): readonly number[] {
+  const ends: number[] = [];
+  const rows = new Array<number>(places.length).fill(0);
+  for (const [at, { x, width }] of [...places.entries()].sort(([, a], [, b]) => a.x - b.x)) {
+    const free = ends.findIndex((end) => end <= x);
+    const row = free >= 0 ? free : Math.min(ends.length, MOST_ROWS - 1);
+    ends[row] = Math.max(ends[row] ?? 0, x + width);
+    rows[at] = row;
+  }
+  return rows;
+}
+/** A lane with more at one place than this is dense; then markers do overlap. */
+const MOST_ROWS = 6;
+
 /** What can be done on a lane. */
 export const KINDS_ON: Readonly<Record<Lane['kind'], readonly string[]>> = {
   device: ['unmap', 'map', 'unmap-all', 'driver', 'device-rate', 'plug-device', 'unplug-device'],

@@ -33,6 +33,18 @@ export function spellNs(ns: number): string {
   return `${ns}ns`;
 }
 
+/** A size, exactly: `2GiB`, `2MiB`, `4096B`. */
+export function spellBytes(bytes: number): string {
+  for (const [unit, name] of [
+    [1024 ** 4, 'TiB'],
+    [1024 ** 3, 'GiB'],
+    [1024 ** 2, 'MiB'],
+    [1024, 'KiB'],
+  ] as const)
+    if (bytes !== 0 && bytes % unit === 0) return `${bytes / unit}${name}`;
+  return `${bytes}B`;
+}
+
 /** The next smaller 1, 2 or 5 times a power of ten. */
 export function wholeStep(ns: number): number {
   const power = 10 ** Math.floor(Math.log10(Math.max(1, ns)));

@@ -1,0 +1,213 @@
+// Gallery and editor in a real browser: first start to a run, edits on either side, bad values, hostile files.
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Page } from 'playwright-core';
+import { expect } from 'vitest';
+import { e2e } from './lab.ts';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const FIVE = '/edit/example/05-nic-behind-a-strict-viommu';
+
+/** Violations of every rule, as `rule: element`. */
+async function accessibility(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  return page.evaluate(async () => {
+    const { axe } = window as unknown as {
+      axe: { run(): Promise<{ violations: { id: string; nodes: { target: unknown[] }[] }[] }> };
+    };
+    const { violations } = await axe.run();
+    return violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(' ')}`));
+  });
+}
+
+const textOf = (page: Page): Promise<string> => page.locator('.cm-content').innerText();
+const untilText = (page: Page, part: string): Promise<unknown> =>
+  page.waitForFunction(
+    (wanted) =>
+      document
+        .querySelector('#editor-code')
+        ?.shadowRoot?.querySelector<HTMLElement>('.cm-content')
+        ?.innerText.includes(wanted),
+    part,
+  );
+const field = (path: string): string => `[id="field-${path}"]`;
+
+e2e('a first start opens on the gallery, one click from a run', async (lab) => {
+  const page = await lab.open();
+  await page.getByRole('heading', { name: 'Experiments', level: 1 }).waitFor();
+  const cards = page.getByRole('article');
+  await cards.first().waitFor();
+  expect(await cards.count()).toBeGreaterThan(20);
+  await page.getByText('sketch from the file').first().waitFor();
+  await cards.first().getByRole('button', { name: /^Run / }).click();
+  await page.waitForFunction(() => /^#\/run\/\d+$/u.test(location.hash));
+  const client = await lab.client();
+  const id = Number((await page.evaluate(() => location.hash)).split('/').at(-1));
+  expect((await client.call('runs.get', { id })).row.name).toBe('NIC tracked by the IOMMU');
+});
+
+e2e(
+  'form and text are one document: edits on either side, undo, problems at the field, a draft that comes back',
+  async (lab) => {
+    const page = await lab.open(FIVE);
+    const memory = page.locator(field('guest.memory'));
+    await memory.waitFor();
+    expect(await memory.inputValue()).toBe('4GiB');
+
+    // By form: one value changes, comments stay.
+    await memory.fill('8GiB');
+    await untilText(page, 'memory: 8GiB');
+    expect(await textOf(page)).toContain('# A NIC behind an emulated VT-d');
+    await page.locator(field('guest.backing')).fill('2MiB');
+    await untilText(page, 'backing: 2MiB');
+
+    // One history for both sides, from wherever one is.
+    await page.keyboard.press('Control+z');
+    await page.waitForFunction(
+      (id) => document.querySelector<HTMLInputElement>(id)?.value === '',
+      '[id="field-guest.backing"]',
+    );
+    expect(await textOf(page)).not.toContain('backing');
+
+    // A bad value is told at the field and in the list, with what would be right; the list leads to its place.
+    await memory.fill('8G');
+    await page.locator(field('guest.memory-wrong')).waitFor();
+    expect(await page.locator(field('guest.memory-wrong')).innerText()).toContain('write GiB');
+    expect(await memory.getAttribute('aria-invalid')).toBe('true');
+    await page.getByRole('region', { name: 'Problems' }).getByRole('button').first().click();
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('editor-code');
+    await memory.fill('8GiB');
+    await page.getByText('No problems').waitFor();
+
+    // By text: the form follows.
+    await page.locator('.cm-content').click();
+    await page.keyboard.press('Control+End');
+    await page.keyboard.insertText('sampling: 5ms\n');
+    await page.getByRole('button', { name: /^Lab/ }).click();
+    await page.waitForFunction(
+      (id) => document.querySelector<HTMLInputElement>(id)?.value === '5ms',
+      '[id="field-sampling"]',
+    );
+
+    // Kept by itself, and there again after a reload.
+    await page.getByText('kept as a draft').waitFor();
+    expect(await page.evaluate(() => location.hash)).toMatch(/^#\/edit\/draft\/\d+$/u);
+    await page.reload();
+    await memory.waitFor();
+    expect(await memory.inputValue()).toBe('8GiB');
+    expect(await textOf(page)).toContain('sampling: 5ms');
+
+    // A text that cannot be read is kept, and the form waits.
+    await page.locator('.cm-content').click();
+    await page.keyboard.press('Control+End');
+    await page.keyboard.insertText('x: [');
+    await page.getByText('The form waits for the text').waitFor();
+    expect(await memory.isDisabled()).toBe(true);
+    await page.keyboard.press('Control+z');
+    await page.getByText('No problems').waitFor();
+
+    // Run from the keyboard, with another seed.
+    await page.getByLabel(/^Seed for the next run/).fill('7');
+    await page.keyboard.press('Control+Enter');
+    await page.waitForFunction(() => /^#\/run\/\d+$/u.test(location.hash));
+    const id = Number((await page.evaluate(() => location.hash)).split('/').at(-1));
+    const { row, experiment } = await (await lab.client()).call('runs.get', { id });
+    expect(row.seed).toBe(7);
+    expect(experiment).toContain('sampling: 5ms');
+  },
+);
+
+e2e(
+  'lists and variants: another type keeps what both have; items are doubled with a name of their own',
+  async (lab) => {
+    const page = await lab.open(FIVE);
+    const device = page.getByRole('group', { name: 'nic0', exact: true });
+    await device.waitFor();
+    await device.getByLabel('type').selectOption('nvme');
+    await untilText(page, 'type: nvme');
+    expect(await textOf(page)).toContain('ring: { offset: 2GiB, size: 256MiB }');
+    await page.getByRole('button', { name: 'Double nic0' }).click();
+    await untilText(page, 'name: nic1');
+    await page.getByRole('button', { name: 'Move nic1 up' }).click();
+    await page.waitForFunction(() =>
+      /nic1[^]*nic0/u.test(
+        document.querySelector('#editor-code')?.shadowRoot?.querySelector('.cm-content')?.textContent ?? '',
+      ),
+    );
+    await page.getByRole('button', { name: 'Remove nic1' }).click();
+    await page.waitForFunction(
+      () =>
+        !document.querySelector('#editor-code')?.shadowRoot?.querySelector('.cm-content')?.textContent.includes('nic1'),
+    );
+  },
+);
+
+e2e('the schedule adds a change where one clicks, and moves it by keyboard', async (lab) => {
+  const page = await lab.open('/edit/new?template=device');
+  const schedule = page.getByRole('region', { name: 'Schedule of changes' });
+  await schedule.waitFor();
+  await schedule.getByLabel('What a click adds to nic0').selectOption('unmap-all');
+  await schedule
+    .locator('.track')
+    .first()
+    .click({ position: { x: 150, y: 20 } });
+  await untilText(page, 'do: unmap-all, device: nic0');
+  const at = async (): Promise<string> => /at: (\S+),/u.exec(await textOf(page))?.[1] ?? '';
+  const before = await at();
+  await schedule.getByRole('slider').focus();
+  await page.keyboard.press('Shift+ArrowRight');
+  await page.waitForFunction(
+    (old) =>
+      !document
+        .querySelector('#editor-code')
+        ?.shadowRoot?.querySelector('.cm-content')
+        ?.textContent.includes(`at: ${old},`),
+    before,
+  );
+  expect(await at()).not.toBe(before);
+  await schedule.getByRole('slider').focus();
+  await page.keyboard.press('Delete');
+  await page.waitForFunction(
+    () =>
+      !document
+        .querySelector('#editor-code')
+        ?.shadowRoot?.querySelector('.cm-content')
+        ?.textContent.includes('changes'),
+  );
+});
+
+e2e('hostile names are text, and a file that is too large is refused before it is read', async (lab) => {
+  const name = '<img src=x onerror="document.title=1"> \u202e';
+  const text = `name: ${JSON.stringify(name)}\nguest: { memory: 1GiB }\n`;
+  const client = await lab.client();
+  const { id } = await client.call('drafts.save', { id: null, name, text, fileName: '<b>.yaml' });
+  const page = await lab.open(`/edit/draft/${id}`);
+  await page.locator(field('name')).waitFor();
+  expect(await page.locator(field('name')).inputValue()).toBe(name);
+  expect(await page.locator('img[src="x"]').count()).toBe(0);
+  await page.evaluate(() => (location.hash = '#/experiments'));
+  await page.getByRole('heading', { name: 'Your drafts' }).waitFor();
+  expect(await page.locator('img[src="x"]').count()).toBe(0);
+  await page.evaluate(() => {
+    const files = new DataTransfer();
+    files.items.add(new File(['#'.repeat(1024 * 1024 + 1)], 'large.yaml'));
+    window.dispatchEvent(new DragEvent('drop', { dataTransfer: files, bubbles: true, cancelable: true }));
+  });
+  await page.getByText('large.yaml is too large').waitFor();
+});
+
+for (const theme of ['light', 'dark'] as const)
+  e2e(`gallery and editor are accessible, ${theme}`, async (lab) => {
+    const page = await lab.open('/experiments', { theme });
+    await page.getByText('sketch from the file').first().waitFor();
+    expect(await accessibility(page)).toEqual([]);
+    await page.evaluate((hash) => (location.hash = hash), FIVE);
+    await page.getByRole('region', { name: 'Schedule of changes' }).waitFor();
+    expect(await accessibility(page)).toEqual([]);
+    await page.locator(field('guest.memory')).fill('8G');
+    await page.locator(field('guest.memory-wrong')).waitFor();
+    await page.setViewportSize({ width: 1024, height: 700 });
+    await page.getByRole('tab', { name: 'Form' }).waitFor();
+    expect(await accessibility(page)).toEqual([]);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(1024);
+  });
