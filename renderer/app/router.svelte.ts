@@ -5,7 +5,8 @@ import './token.ts';
 import { addressOf, parseRoute, type Route } from './route.ts';
 
 class Router {
-  route = $state.raw(parseRoute(location.hash));
+  // The first address of a window in a browser carries its token (`#token=…`), which is no view.
+  route = $state.raw(parseRoute(location.hash.startsWith('#/') ? location.hash : ''));
 }
 export const router = new Router();
 
