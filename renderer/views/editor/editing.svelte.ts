@@ -19,6 +19,8 @@ import { templateNamed, TEMPLATES } from '../experiments/templates.ts';
 
 const CHECK_AFTER_MS = 150;
 const SAVE_AFTER_MS = 700;
+/** A text longer than this is read for the form only when one pauses. */
+const LONG_CHARS = 100_000;
 /** From here on the limit is told. */
 const NEARLY_FULL = 0.8;
 
@@ -43,6 +45,8 @@ export class Editing {
   schema = $state.raw<Field | null>(null);
 
   checking = $state(false);
+  /** Why there is no opinion of the host; ''. */
+  checkTrouble = $state('');
   problems = $state.raw<readonly Problem[]>([]);
   /** Of the last text without problems. */
   facts = $state.raw<ExperimentFacts | null>(null);
@@ -121,7 +125,7 @@ export class Editing {
   #begin({ text, fileName, draftId }: Source): void {
     this.#draftId = draftId;
     this.#original = text;
-    this.fileName = fileName === '' ? 'experiment.yaml' : fileName;
+    this.fileName = ownName(fileName);
     this.save = draftId === null ? 'untouched' : 'saved';
     this.problems = [];
     this.facts = null;
@@ -186,9 +190,14 @@ export class Editing {
 
   /** From the code view: the text is this now. */
   changed(text: string): void {
-    this.#take(text);
+    const long = text.length > LONG_CHARS;
+    if (long) this.text = text;
+    else this.#take(text);
     clearTimeout(this.#checkTimer);
-    this.#checkTimer = setTimeout(() => void this.#check(), CHECK_AFTER_MS);
+    this.#checkTimer = setTimeout(() => {
+      if (long) this.#take(this.text);
+      void this.#check();
+    }, CHECK_AFTER_MS);
     this.save = 'waiting';
     clearTimeout(this.#saveTimer);
     this.#saveTimer = setTimeout(() => void this.flush(), SAVE_AFTER_MS);
@@ -235,11 +244,12 @@ export class Editing {
       return;
     }
     this.checking = true;
+    this.checkTrouble = '';
     try {
       const result = await call('experiments.check', { text: this.text, fileName: this.fileName });
       if (asked === this.#asked) this.#judge(checkResultSchema.parse(result));
     } catch (error) {
-      if (asked === this.#asked) this.trouble = messageOf(error);
+      if (asked === this.#asked) this.checkTrouble = messageOf(error);
     } finally {
       if (asked === this.#asked) this.checking = false;
     }
@@ -335,6 +345,12 @@ export class Editing {
     this.#asked++;
     void this.flush();
   }
+}
+
+/** Without its folder: a run from the command line has kept that too. */
+function ownName(fileName: string): string {
+  const name = fileName.split(/[/\\]/u).at(-1) ?? '';
+  return name === '' ? 'experiment.yaml' : name.slice(0, MAX_NAME_CHARS);
 }
 
 /** The element that carries a field. */
