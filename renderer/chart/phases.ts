@@ -7,11 +7,14 @@ export interface PhaseSpan extends Span {
   readonly kind: 'brownout' | 'blackout';
 }
 
-/** `endNs`: of the run, where a phase has no end yet. Events of other kinds are passed over. */
+/**
+ * `endNs`: of the run, where a phase has no end yet; `open`: the run goes on, so that what was reported last is not the end
+ * (a phase is reported when it is over). Events of other kinds are passed over.
+ */
 export function phasesOf(
   events: readonly Pick<RunEvent, 'kind' | 'timeNs' | 'durationNs'>[],
   endNs: number,
-  startNs: number | null = null,
+  { startNs = null, open = false }: { readonly startNs?: number | null; readonly open?: boolean } = {},
 ): PhaseSpan[] {
   const ordered = events
     .filter(({ kind }) => kind === 'stop' || kind === 'resume' || kind === 'phase')
@@ -39,6 +42,6 @@ export function phasesOf(
     }
   }
   if (blackFrom !== null) close(blackFrom, Math.max(endNs, blackFrom), 'blackout');
-  if (brownFrom !== null) close(brownFrom, lastPhaseEnd > brownFrom ? lastPhaseEnd : endNs, 'brownout');
+  if (brownFrom !== null) close(brownFrom, lastPhaseEnd > brownFrom && !open ? lastPhaseEnd : endNs, 'brownout');
   return spans;
 }

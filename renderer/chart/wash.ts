@@ -49,6 +49,8 @@ export function paintDurations(
   colours: PhaseColours,
   font: string,
 ): void {
+  // uPlot keeps its own account of the canvas's state.
+  ctx.save();
   ctx.font = font.replace(/^[\d.]+px/u, (size) => `${parseFloat(size) * pixelRatio}px`);
   ctx.textBaseline = 'middle';
   ctx.textAlign = 'center';
@@ -67,6 +69,7 @@ export function paintDurations(
     ctx.fillText(text, 0, 0);
     ctx.restore();
   });
+  ctx.restore();
 }
 
 function eachBand(

@@ -33,10 +33,13 @@ it('one that never stops the guest is a brownout to its end', () => {
   ]);
 });
 it('while it runs, a phase goes to the newest sample', () => {
-  expect(phasesOf([at('stop', 30)], 44, 10)).toEqual([
+  expect(phasesOf([at('stop', 30)], 44, { startNs: 10 })).toEqual([
     { kind: 'brownout', fromNs: 10, toNs: 30 },
     { kind: 'blackout', fromNs: 30, toNs: 44 },
   ]);
+});
+it('while it runs, the brownout goes on behind the last phase that was reported', () => {
+  expect(phasesOf([at('phase', 10, 5)], 44, { open: true })).toEqual([{ kind: 'brownout', fromNs: 10, toNs: 44 }]);
 });
 it('a run without a migration has none', () => {
   expect(phasesOf([], 100)).toEqual([]);

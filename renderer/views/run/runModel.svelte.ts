@@ -65,7 +65,10 @@ export class RunModel {
     return host.jobs.find((job) => job.id === jobId || job.runId === this.id) ?? null;
   });
   readonly phases = $derived.by((): readonly PhaseSpan[] =>
-    phasesOf(this.shaping, this.endNs, this.detail?.summary?.startNs ?? this.startNs),
+    phasesOf(this.shaping, this.endNs, {
+      startNs: this.detail?.summary?.startNs ?? this.startNs,
+      open: this.running,
+    }),
   );
   readonly empty = $derived((this.detail?.row.sampleCount ?? 0) === 0 && this.endNs === 0);
 
