@@ -13,12 +13,15 @@ export interface Round {
   readonly extra?: Readonly<Record<string, number>>;
 }
 
+/** One round. */
+export type Work = () => Round | Promise<Round>;
+
 export interface Bench {
   readonly name: string;
   readonly unit: string;
   readonly better: 'lower' | 'higher';
   /** Sets up once; the function returned does the work once and times it itself (see `timeMs`). */
-  readonly prepare: () => () => Round;
+  readonly prepare: () => Work | Promise<Work>;
   /** Source below test/bench/baseline (`.c` or `.cc`) and its arguments. It gives the same unit. */
   readonly baseline?: { readonly source: string; readonly args?: readonly (string | number)[] };
   /** Bounds of the value, or of value / baseline. */
