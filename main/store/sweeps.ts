@@ -354,7 +354,11 @@ export class SweepTable {
     const written = readJson(row.written);
     if (!Array.isArray(written)) throw damaged(this.#file);
     const isDone = row.seen === 'done';
-    const figures = Object.entries(FIGURES).map(([name, column]) => [name, isDone ? row[column] : null] as const);
+    const figures = Object.entries(FIGURES).map(([name, column]) => {
+      // A guest that never stopped for good had no downtime, rather than one of 0.
+      const isKnown = isDone && (name !== 'downtimeNs' || row.outcome === 'completed');
+      return [name, isKnown ? row[column] : null] as const;
+    });
     return {
       ...{ number: row.number, key: row.key, setting: row.setting, seed: row.seed, written: written as unknown[] },
       ...{ status: row.seen, runId: row.seen === 'waiting' ? null : row.run_id, failure: row.failure },

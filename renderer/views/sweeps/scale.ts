@@ -40,7 +40,10 @@ function places(values: NonNullable<Dimension['values']>, from: number, to: numb
 }
 
 function linear(least: number, greatest: number, from: number, to: number, unit: FigureUnit): Scale {
-  const ticks = niceTicks(least, greatest, unit === 'bytes' ? 1024 : 1000);
+  const isWhole = unit === 'pages' || unit === 'count' || unit === 'percent';
+  const ticks = niceTicks(least, greatest, unit === 'bytes' ? 1024 : 1000).filter(
+    (v) => !isWhole || Number.isInteger(v),
+  );
   const low = Math.min(least, ticks[0] ?? least);
   const high = Math.max(greatest, ticks.at(-1) ?? greatest);
   return {
