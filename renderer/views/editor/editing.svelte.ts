@@ -18,6 +18,8 @@ import { sectionOf } from './schema/sections.ts';
 import { templateNamed, TEMPLATES } from '../experiments/templates.ts';
 
 const CHECK_AFTER_MS = 150;
+/** Of a long text: reading it takes longer than the time between two keys. */
+const CHECK_LONG_AFTER_MS = 900;
 const SAVE_AFTER_MS = 700;
 /** A text longer than this is read for the form only when one pauses. */
 const LONG_CHARS = 100_000;
@@ -194,10 +196,13 @@ export class Editing {
     if (long) this.text = text;
     else this.#take(text);
     clearTimeout(this.#checkTimer);
-    this.#checkTimer = setTimeout(() => {
-      if (long) this.#take(this.text);
-      void this.#check();
-    }, CHECK_AFTER_MS);
+    this.#checkTimer = setTimeout(
+      () => {
+        if (long) this.#take(this.text);
+        void this.#check();
+      },
+      long ? CHECK_LONG_AFTER_MS : CHECK_AFTER_MS,
+    );
     this.save = 'waiting';
     clearTimeout(this.#saveTimer);
     this.#saveTimer = setTimeout(() => void this.flush(), SAVE_AFTER_MS);
