@@ -12,6 +12,7 @@ export const COMMANDS: Readonly<Record<string, Load>> = {
   export: () => import('./export.ts'),
   compare: () => import('./compare.ts'),
   report: () => import('./report.ts'),
+  check: () => import('./check.ts'),
   import: () => import('./import.ts'),
   qemu: () => import('./qemu.ts'),
   serve: () => import('./serve.ts'),
