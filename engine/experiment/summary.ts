@@ -85,9 +85,9 @@ export function summaryOf(thread: MigrationThread, verdict: Verdict, guest: Gues
     guestSpeed: guest.asked > 0 ? Math.min(1, guest.made / guest.asked) : null,
     throttleMaxPercent: thread.convergence.throttleMaxPercent,
     tracking: {
-      harvestNs: thread.harvestNs,
-      entriesTouched: thread.entriesTouched,
-      iotlbFlushes: thread.iotlbFlushes,
+      harvestNs: thread.syncs.harvestNs,
+      entriesTouched: thread.syncs.entriesTouched,
+      iotlbFlushes: thread.syncs.iotlbFlushes,
       faults: guest.faults,
     },
     simulatedNs: end.nowNs,

@@ -16,26 +16,20 @@
 import { done, refuse, type Outcome } from '../core/errno.ts';
 import type { DirtyTracker, MigratableDevice } from '../core/ports.ts';
 import type { Actor } from '../core/scheduler.ts';
-import { Blackout, deviceStateBytes, type BlackoutHost } from './blackout.ts';
+import { Blackout, type BlackoutHost } from './blackout.ts';
 import type { MigrationConfig } from './config.ts';
 import { Convergence } from './convergence.ts';
+import { DevicePrecopy } from './device-precopy.ts';
+import { DirtySync } from './dirty-sync.ts';
 import { Interruptions } from './interruptions.ts';
 import type { MigrationParts } from './parts.ts';
 import { Postcopy } from './postcopy.ts';
-import { RoundLog } from './roundlog.ts';
 import { Xbzrle } from './xbzrle.ts';
 import { RamSave } from './ramsave.ts';
 import { canCancel, isFinal, nextStatus, type MigrationStatus } from './status.ts';
 import { multifdSyncBytes, streamCosts, StreamCounters, type StreamCosts } from './stream.ts';
 import { RateWindow, WINDOW_NS } from './window.ts';
-import {
-  blockListBytes,
-  MULTIFD_INIT_BYTES,
-  PAGE_BYTES,
-  RAM_SECTION_BYTES,
-  STREAM_HEADER_BYTES,
-  VFIO_BUFFER_BYTES,
-} from './wire.ts';
+import { blockListBytes, MULTIFD_INIT_BYTES, PAGE_BYTES, RAM_SECTION_BYTES, STREAM_HEADER_BYTES } from './wire.ts';
 
 /** MAX_WAIT is 50 ms, compared as "more than 50" after truncation to whole ms. */
 export const RAM_CALL_NS = 51_000_000;
@@ -63,9 +57,6 @@ export class MigrationThread implements Actor, BlackoutHost {
   resumeNs = -1;
   /** When the guest could run at the destination; with post-copy before the end. */
   downtimeEndNs = -1;
-  harvestNs = 0;
-  entriesTouched = 0;
-  iotlbFlushes = 0;
   blackout: Blackout | null = null;
   postcopy: Postcopy | null = null;
   readonly convergence: Convergence;
@@ -73,17 +64,16 @@ export class MigrationThread implements Actor, BlackoutHost {
   readonly #parts: MigrationParts;
   readonly #trackers: readonly DirtyTracker[];
   readonly #running: StreamCosts;
-  readonly #rounds: RoundLog;
+  /** Its dirty syncs, and what they cost so far. */
+  readonly syncs: DirtySync;
+  readonly #precopy: DevicePrecopy;
   readonly #interruptions: Interruptions;
-  readonly #deviceBytes = new Map<string, number>();
   #step: (nowNs: number) => number = (nowNs) => this.#setup(nowNs);
   #postcopyRequested = false;
   #busyUntilNs = -1;
   #callEndNs = 0;
   #carryNs = 0;
   #stepStartNs = 0;
-  #pendingExact = 0;
-  #lastSyncNs = 0;
   #passes = 0;
   #trackersStarted = 0;
   #devicesSetUp = 0;
@@ -96,7 +86,8 @@ export class MigrationThread implements Actor, BlackoutHost {
     this.window = new RateWindow(parts.config, 0);
     this.#running = streamCosts(parts.config, false);
     this.convergence = new Convergence(parts.config, parts.guest, parts.emit);
-    this.#rounds = new RoundLog(parts.emit, 0);
+    this.syncs = new DirtySync(parts, this.ram, this.convergence);
+    this.#precopy = new DevicePrecopy(() => this.devices, this.counters, parts.config.linkBandwidth);
     this.#interruptions = new Interruptions(parts.config.timeoutNs, parts.config.costs.link_timeout);
     this.xbzrle = parts.xbzrle === null ? null : new Xbzrle(parts.xbzrle);
   }
@@ -167,7 +158,13 @@ export class MigrationThread implements Actor, BlackoutHost {
       this.status = nextStatus(this.status, next);
     }
     const text = 'post-copy recovered';
-    this.#parts.emit({ timeNs: nowNs, durationNs: 0, kind: 'note', text, detail: { left: this.ram.left } });
+    this.#parts.emit({
+      timeNs: nowNs,
+      durationNs: 0,
+      kind: 'note',
+      text,
+      detail: { left: this.ram.left },
+    });
   }
 
   // --- set-up -------------------------------------------------------------------------------------------------------
@@ -176,7 +173,7 @@ export class MigrationThread implements Actor, BlackoutHost {
     this.status = nextStatus(this.status, 'setup');
     this.startNs = nowNs;
     this.window.startNs = nowNs;
-    this.#rounds.begin(nowNs);
+    this.syncs.begin(nowNs);
     this.#parts.begin();
     this.#parts.moment(nowNs, 'setup');
     const { config } = this;
@@ -212,7 +209,7 @@ export class MigrationThread implements Actor, BlackoutHost {
   // --- the loop -----------------------------------------------------------------------------------------------------
 
   #canSwitchover(nowNs: number): boolean {
-    return !this.config.switchoverAck || this.devices.every((device) => device.initialSent(nowNs));
+    return !this.config.switchoverAck || this.#precopy.initialSent(nowNs);
   }
 
   #decide(nowNs: number): number {
@@ -220,13 +217,11 @@ export class MigrationThread implements Actor, BlackoutHost {
     if (this.status === 'postcopy-active') {
       return this.ram.left === 0 ? this.#completePostcopy(nowNs) : this.#beginIteration(nowNs);
     }
-    let pending = this.ram.left * PAGE_BYTES;
-    for (const device of this.devices) pending += device.estimateBytes(nowNs);
+    const pending = this.ram.left * PAGE_BYTES + this.#precopy.estimateBytes(nowNs);
     if (pending < this.window.thresholdBytes) {
       const ns = this.#sync(nowNs, false);
-      this.#pendingExact = this.ram.left * PAGE_BYTES;
-      for (const device of this.devices) this.#pendingExact += device.exactBytes(nowNs + ns);
-      this.#step = (at) => this.#decideBy(at, this.#pendingExact);
+      const exact = this.ram.left * PAGE_BYTES + this.#precopy.exactBytes(nowNs + ns);
+      this.#step = (at) => this.#decideBy(at, exact);
       return nowNs + ns;
     }
     return this.#decideBy(nowNs, pending);
@@ -237,16 +232,13 @@ export class MigrationThread implements Actor, BlackoutHost {
     return postcopy !== null && (this.#postcopyRequested || nowNs >= this.startNs + postcopy.afterNs);
   }
 
-  #must(nowNs: number): number {
-    return this.devices.reduce((sum, device) => sum + device.estimateBytes(nowNs), 0);
-  }
-
   #decideBy(nowNs: number, pending: number): number {
     if ((pending === 0 || pending < this.window.thresholdBytes) && this.#canSwitchover(nowNs)) {
       return this.#beginBlackout(nowNs, false);
     }
     // With post-copy all RAM may come later: only what devices need first is compared, and here not strictly.
-    if (this.#postcopyAsked(nowNs) && this.#must(nowNs) <= this.window.thresholdBytes && this.#canSwitchover(nowNs)) {
+    const must = this.#precopy.estimateBytes(nowNs);
+    if (this.#postcopyAsked(nowNs) && must <= this.window.thresholdBytes && this.#canSwitchover(nowNs)) {
       return this.#beginBlackout(nowNs, true);
     }
     return this.#beginIteration(nowNs);
@@ -288,17 +280,7 @@ export class MigrationThread implements Actor, BlackoutHost {
   }
 
   #iterateDevices(nowNs: number): number {
-    let ns = 0;
-    for (const device of this.devices) {
-      if (!device.canPrecopy) continue;
-      const data = device.iterate(nowNs + Math.round(ns), VFIO_BUFFER_BYTES);
-      if (data === 0) continue;
-      const bytes = deviceStateBytes(data);
-      this.counters.deviceBytes += bytes;
-      this.#deviceBytes.set(device.name, (this.#deviceBytes.get(device.name) ?? 0) + data);
-      ns += (bytes / this.config.linkBandwidth) * 1e9;
-    }
-    const nextNs = nowNs + Math.round(ns);
+    const nextNs = nowNs + this.#precopy.iterate(nowNs);
     this.#step = (at) => this.#rateStep(at);
     return nextNs === this.#stepStartNs ? nextNs + IDLE_STEP_NS : nextNs;
   }
@@ -317,41 +299,17 @@ export class MigrationThread implements Actor, BlackoutHost {
   /** Since 9.2: while auto-converge is on, no more than 5 s without a sync once there were two. */
   #periodicSync(nowNs: number): void {
     const every = this.config.autoConverge?.periodicSyncNs ?? 0;
-    if (every === 0 || this.ram.syncs <= 1 || nowNs - this.#lastSyncNs < every) return;
+    if (every === 0 || this.ram.syncs <= 1 || nowNs - this.syncs.lastNs < every) return;
     this.#sync(nowNs, false);
   }
 
-  // --- syncs and throttling -----------------------------------------------------------------------------------------
-
   #sync(nowNs: number, lastStage: boolean): number {
-    const report = this.ram.sync(nowNs, lastStage);
-    const { costs } = this.config;
-    // TCG clears dirty bits in each vCPU's own thread, and KVM's ring kicks each of them: a sync waits for those that sleep.
-    const kicks = this.#trackers.some((tracker) => tracker.kicksVcpus === true);
-    const waitNs = lastStage ? 0 : (kicks ? 1 : costs.sync_waits_vcpu) * this.#parts.guest.asleepNs(nowNs);
-    const ns = Math.round(costs.sync_fixed + report.durationNs + waitNs);
-    const endNs = nowNs + ns;
-    this.#lastSyncNs = endNs;
-    this.harvestNs += ns;
-    this.entriesTouched += report.entriesTouched;
-    this.iotlbFlushes += report.iotlbFlushes;
-    if (!lastStage) this.#parts.guest.stall((ns - waitNs) * costs.bql_stall + report.lockHeldNs * costs.lock_stall);
-    this.#parts.moment(nowNs, `round ${this.ram.syncs}`);
-    this.#rounds.sync(nowNs, {
-      round: this.ram.syncs,
-      durationNs: ns,
-      newlyDirty: report.newlyDirty,
-      reported: report.pages,
-      left: this.ram.left,
-      thresholdBytes: this.window.thresholdBytes,
+    const { thresholdBytes } = this.window;
+    return this.syncs.run(nowNs, {
+      thresholdBytes,
       transferred: this.counters.transferred,
       lastStage,
     });
-    const { dirtyPagesPeriod } = this.ram;
-    if (this.convergence.atSync(endNs, dirtyPagesPeriod, this.counters.transferred, lastStage)) {
-      this.ram.dirtyPagesPeriod = 0;
-    }
-    return ns;
   }
 
   // --- the blackout -------------------------------------------------------------------------------------------------
@@ -360,7 +318,7 @@ export class MigrationThread implements Actor, BlackoutHost {
     this.#phase('precopy', this.startNs + this.setupNs, nowNs);
     this.stopNs = nowNs;
     this.#parts.moment(nowNs, 'switchover');
-    this.blackout = new Blackout(this, nowNs, this.#deviceBytes, toPostcopy);
+    this.blackout = new Blackout(this, nowNs, this.#precopy.sentBytes, toPostcopy);
     if (this.config.pauseBeforeSwitchoverNs !== null) this.status = nextStatus(this.status, 'pre-switchover');
     this.#step = (at) => this.#runBlackout(at);
     return this.#runBlackout(nowNs);
@@ -387,7 +345,10 @@ export class MigrationThread implements Actor, BlackoutHost {
       durationNs: 0,
       kind: 'stop',
       text: 'guest stopped',
-      detail: { left: this.ram.left, thresholdBytes: Math.round(this.window.thresholdBytes) },
+      detail: {
+        left: this.ram.left,
+        thresholdBytes: Math.round(this.window.thresholdBytes),
+      },
     });
   }
 
@@ -459,7 +420,13 @@ export class MigrationThread implements Actor, BlackoutHost {
     this.resumeNs = nowNs;
     const text = this.config.mappedRamRate === null ? 'guest runs at the destination' : 'guest is in the file';
     const detail = { blackoutNs: nowNs - this.stopNs };
-    this.#parts.emit({ timeNs: nowNs, durationNs: 0, kind: 'resume', text, detail });
+    this.#parts.emit({
+      timeNs: nowNs,
+      durationNs: 0,
+      kind: 'resume',
+      text,
+      detail,
+    });
     this.#parts.moment(nowNs, 'resume');
   }
 
@@ -468,7 +435,13 @@ export class MigrationThread implements Actor, BlackoutHost {
       const { pages, bytes, misses, overflows, unchanged } = this.xbzrle;
       const text = `XBZRLE: ${pages} hits in ${bytes} bytes, ${misses} misses`;
       const detail = { pages, bytes, misses, overflows, unchanged };
-      this.#parts.emit({ timeNs: nowNs, durationNs: 0, kind: 'note', text, detail });
+      this.#parts.emit({
+        timeNs: nowNs,
+        durationNs: 0,
+        kind: 'note',
+        text,
+        detail,
+      });
     }
     this.#parts.moment(nowNs, 'end');
     this.#parts.ended(nowNs);
@@ -505,7 +478,13 @@ export class MigrationThread implements Actor, BlackoutHost {
     } else if (this.stopNs >= 0) {
       this.#parts.guest.resume(nowNs);
       this.resumeNs = nowNs;
-      this.#parts.emit({ timeNs: nowNs, durationNs: 0, kind: 'resume', text: 'guest runs at the source', detail: {} });
+      this.#parts.emit({
+        timeNs: nowNs,
+        durationNs: 0,
+        kind: 'resume',
+        text: 'guest runs at the source',
+        detail: {},
+      });
       this.#parts.moment(nowNs, 'resume');
     }
     this.#end(nowNs);
@@ -514,6 +493,12 @@ export class MigrationThread implements Actor, BlackoutHost {
 
   #phase(name: string, fromNs: number, toNs: number): void {
     if (toNs < fromNs) return;
-    this.#parts.emit({ timeNs: fromNs, durationNs: toNs - fromNs, kind: 'phase', text: name, detail: {} });
+    this.#parts.emit({
+      timeNs: fromNs,
+      durationNs: toNs - fromNs,
+      kind: 'phase',
+      text: name,
+      detail: {},
+    });
   }
 }
