@@ -3,7 +3,7 @@
 //
 // The alignment of the memory's address is kept, since that makes huge leaves possible; it is capped at a transparent huge
 // page. IOVA 0 is never chosen. A hole whose aligned start is its last byte is not taken (the kernel compares with >=).
-// Rare and short, so bigint.
+// Rare and short, so bigint; what lies below an earlier find of the same kind need not be looked at (ioas.ts).
 import { PAGE_SIZE } from '../core/units.ts';
 import { U64_MAX, lastOf, startOf } from './address.ts';
 import type { Span } from './address.ts';
@@ -15,6 +15,10 @@ const PAGE = BigInt(PAGE_SIZE);
 const LOWEST = PAGE;
 const HIGHEST = U64_MAX - PAGE;
 
+/** Requests of one kind look for the same room: as long, aligned alike, at the same place in a page. */
+export const requestKind = (address: bigint, length: bigint): string =>
+  `${length}/${wantedAlignment(address, length)}/${address % PAGE}`;
+
 export interface AllocIovaRequest {
   /** Where the memory lies (user address, or offset in the file). */
   readonly address: bigint;
@@ -22,8 +26,10 @@ export interface AllocIovaRequest {
   /** iova_alignment of the IOAS. */
   readonly alignment: number;
   readonly allowed: readonly Span[];
-  /** Reserved intervals and areas. */
-  readonly used: readonly Span[];
+  /** Reserved intervals and areas that reach `from` or lie above it, ascending; they do not overlap. */
+  readonly usedFrom: (from: bigint) => Iterable<Span>;
+  /** Below it there is no room for this request, as an earlier search has found. */
+  readonly noRoomBelow: bigint;
 }
 
 export function allocIova(request: AllocIovaRequest): bigint | 'EOVERFLOW' | 'EINVAL' | 'ENOSPC' {
@@ -32,11 +38,12 @@ export function allocIova(request: AllocIovaRequest): bigint | 'EOVERFLOW' | 'EI
   const alignment = wantedAlignment(address, length);
   if (alignment < BigInt(request.alignment)) return 'EINVAL';
   const pageOffset = address % PAGE;
-  const used = joined(request.used);
   for (const range of allowedRanges(request.allowed)) {
-    const first = alignedStart(range.first, range.last, length, alignment, pageOffset);
+    const from = bigger(range.first, request.noRoomBelow);
+    if (from > range.last) continue;
+    const first = alignedStart(from, range.last, length, alignment, pageOffset);
     if (first === undefined) continue;
-    for (const hole of holesIn(first, range.last, used)) {
+    for (const hole of holesIn(first, range.last, request.usedFrom(first))) {
       const start = alignedStart(hole.first, hole.last, length, alignment, pageOffset);
       if (start !== undefined) return start;
     }
@@ -79,8 +86,8 @@ function allowedRanges(allowed: readonly Span[]): Range[] {
     .filter((range) => range.first <= range.last);
 }
 
-/** The holes that `used` (joined, ascending) leaves in first … last. */
-function* holesIn(first: bigint, last: bigint, used: readonly Span[]): Generator<Range> {
+/** The holes that `used` (ascending) leaves in first … last. */
+function* holesIn(first: bigint, last: bigint, used: Iterable<Span>): Generator<Range> {
   let from = first;
   for (const span of used) {
     const start = startOf(span);

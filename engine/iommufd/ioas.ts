@@ -11,8 +11,8 @@
 import { done, ok, refuse } from '../core/errno.ts';
 import type { Errno, Outcome } from '../core/errno.ts';
 import { PAGE_SIZE } from '../core/units.ts';
-import { allocIova } from './alloc-iova.ts';
-import { EVERYTHING, isAlignedOffset, isLengthAligned, offsetOf, spanFromTo, spanOf } from './address.ts';
+import { allocIova, requestKind } from './alloc-iova.ts';
+import { EVERYTHING, isAlignedOffset, isLengthAligned, offsetOf, pageOf, spanFromTo, spanOf } from './address.ts';
 import type { Span } from './address.ts';
 import type { Area } from './area.ts';
 import { follows } from './area.ts';
@@ -21,6 +21,9 @@ import { WRITE } from './hw-domain.ts';
 import { IntervalIndex } from './interval-index.ts';
 import { ReservedIntervals, gapsBetween, joined } from './reserved.ts';
 import type { Owner } from './reserved.ts';
+
+/** Kinds of automatic requests that are remembered. */
+const KINDS_MAX = 64;
 
 /** An in-kernel user of an IOAS (kernel: struct iommufd_access). */
 export interface IoasUser {
@@ -48,6 +51,11 @@ export class Ioas {
   private readonly reserved = new ReservedIntervals();
   private allowed: readonly Span[] = [];
   private iovaAlignment = 1;
+  /**
+   * For each kind of automatic request, the lowest address at which room was found: as long as nothing is freed there is none
+   * below, so that a search begins there.
+   */
+  private readonly noRoomBelow = new Map<string, bigint>();
   private small = false;
 
   /** Every IOVA, length and page offset is a multiple of this. */
@@ -76,6 +84,7 @@ export class Ioas {
 
   unreserve(owner: Owner): void {
     this.reserved.removeOwner(owner);
+    this.noRoomBelow.clear();
   }
 
   /** Replaces the allowed list; the old one stays on failure. */
@@ -93,6 +102,7 @@ export class Ioas {
       if (this.reserved.intersects(span)) return refuse('EADDRINUSE', 'a range meets a reserved interval');
     }
     this.allowed = allowed;
+    this.noRoomBelow.clear();
     return done;
   }
 
@@ -191,6 +201,7 @@ export class Ioas {
         if (area.accesses > 0) return { errno: 'EDEADLK', pages, bytes };
       }
       this.areas.remove(area);
+      this.noRoomBelow.clear();
       this.unfill(area);
       pages += area.lastPage - area.startPage;
       bytes += area.lastOffset - area.startOffset + 1;
@@ -222,6 +233,7 @@ export class Ioas {
     const lower = area.part(lowerSpan);
     const upper = area.part(upperSpan);
     this.areas.remove(area);
+    this.noRoomBelow.clear();
     for (const half of [lower, upper]) {
       half.filled = area.filled;
       if (half.filled) invariantPin(half);
@@ -294,17 +306,36 @@ export class Ioas {
   }
 
   private placeAnywhere(length: bigint, address: bigint): Outcome<Span> {
-    const used = this.reserved.spans;
-    this.areas.forEach((area) => used.push(area));
+    const kind = requestKind(address, length);
     const iova = allocIova({
       address,
       length,
       alignment: this.iovaAlignment,
       allowed: this.allowed,
-      used: joined(used),
+      usedFrom: (from) => this.usedFrom(from),
+      noRoomBelow: this.noRoomBelow.get(kind) ?? 0n,
     });
     if (typeof iova === 'string') return refuse(iova, 'no IOVA can be chosen');
+    if (this.noRoomBelow.size === KINDS_MAX) this.noRoomBelow.clear();
+    this.noRoomBelow.set(kind, iova);
     return ok(spanFromTo(iova, iova + length - 1n));
+  }
+
+  /** Reserved intervals and areas from an address on, ascending. */
+  private *usedFrom(from: bigint): Generator<Span> {
+    const reserved = joined(this.reserved.spans);
+    let next = 0;
+    const above = { ...EVERYTHING, startPage: pageOf(from), startOffset: offsetOf(from) };
+    let area: Area | undefined = this.areas.firstIntersecting(above);
+    for (; area !== undefined; area = this.areas.after(area)) {
+      for (; next < reserved.length; next++) {
+        const span = reserved[next]!;
+        if (!isBefore(span.startPage, span.startOffset, area.startPage, area.startOffset)) break;
+        yield span;
+      }
+      yield area;
+    }
+    for (; next < reserved.length; next++) yield reserved[next]!;
   }
 
   private occupied(span: Span): Outcome<never> | undefined {
