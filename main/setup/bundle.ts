@@ -53,3 +53,4 @@ await build(
 );
 cpSync(join(ROOT, 'main', 'store', 'migrations'), join(folder, 'migrations'), { recursive: true });
 cpSync(join(ROOT, 'main', 'qemu', 'guest', 'guest.bin'), join(folder, 'guest', 'guest.bin'));
+cpSync(join(ROOT, 'main', 'report', 'page'), join(folder, 'page'), { recursive: true });

@@ -3,9 +3,17 @@ import { ensureBuilt, type Part } from './built.ts';
 
 /**
  * Packages that stay packages: a native addon, and those that start files of their own (threads, a browser's driver, the queue's
- * scripts). All others are bundled. electron-builder.yml packs these and what they need.
+ * scripts) or are read as files (a report carries uPlot's). All others are bundled. electron-builder.yml packs these and what they need.
  */
-export const EXTERNAL = ['electron', 'better-sqlite3', 'piscina', 'playwright-core', 'bullmq', 'ioredis'] as const;
+export const EXTERNAL = [
+  'electron',
+  'better-sqlite3',
+  'piscina',
+  'playwright-core',
+  'bullmq',
+  'ioredis',
+  'uplot',
+] as const;
 
 export const DESKTOP: Part = {
   name: 'the desktop app',

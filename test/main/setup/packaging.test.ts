@@ -90,8 +90,15 @@ describe('the packaged app', () => {
       ...filesBelow('examples').filter((path) => path.endsWith('.yaml')),
     ];
     expect(ours.sort()).toEqual(wanted.sort());
-    for (const part of ['dist/main/entry.js', 'dist/main/preload.cjs', 'dist/main/utilityCore.js']) {
-      expect(ours).toContain(part);
+    for (const part of [
+      'entry.js',
+      'preload.cjs',
+      'utilityCore.js',
+      'simulationWorker.js',
+      'page/page.css',
+      'page/page.js',
+    ]) {
+      expect(ours).toContain(`dist/main/${part}`);
     }
   });
 
