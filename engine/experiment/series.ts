@@ -73,27 +73,9 @@ export function migrationSeries(current: () => MigrationThread, guest: Guest, fa
       kind: 'level',
       read: () => Math.floor(current().window.thresholdBytes / 4096),
     },
-    {
-      id: 'sent',
-      label: 'sent',
-      unit: 'bytes',
-      kind: 'total',
-      read: transferred,
-    },
-    {
-      id: 'throughput',
-      label: 'throughput',
-      unit: 'bytes/s',
-      kind: 'rate',
-      read: transferred,
-    },
-    {
-      id: 'pages',
-      label: 'pages sent',
-      unit: 'pages/s',
-      kind: 'rate',
-      read: ofAll((thread) => thread.counters.pages),
-    },
+    { id: 'sent', label: 'sent', unit: 'bytes', kind: 'total', read: transferred },
+    { id: 'throughput', label: 'throughput', unit: 'bytes/s', kind: 'rate', read: transferred },
+    { id: 'pages', label: 'pages sent', unit: 'pages/s', kind: 'rate', read: ofAll((thread) => thread.counters.pages) },
     {
       id: 'newly',
       label: 'pages found dirty by syncs',
@@ -101,13 +83,7 @@ export function migrationSeries(current: () => MigrationThread, guest: Guest, fa
       kind: 'total',
       read: ofAll((thread) => thread.ram.newlyDirtyTotal),
     },
-    {
-      id: 'rounds',
-      label: 'dirty syncs',
-      unit: 'count',
-      kind: 'total',
-      read: ofAll((thread) => thread.ram.syncs),
-    },
+    { id: 'rounds', label: 'dirty syncs', unit: 'count', kind: 'total', read: ofAll((thread) => thread.ram.syncs) },
     {
       id: 'harvest',
       label: 'time in dirty syncs',
@@ -122,20 +98,8 @@ export function migrationSeries(current: () => MigrationThread, guest: Guest, fa
       kind: 'level',
       read: () => current().convergence.throttlePercent / 100,
     },
-    {
-      id: 'stall',
-      label: 'guest stall, all vCPUs',
-      unit: 'ns',
-      kind: 'total',
-      read: () => Math.round(guest.stallNs),
-    },
-    {
-      id: 'faults.kvm',
-      label: 'write-protect faults',
-      unit: '1/s',
-      kind: 'rate',
-      read: faults,
-    },
+    { id: 'stall', label: 'guest stall, all vCPUs', unit: 'ns', kind: 'total', read: () => Math.round(guest.stallNs) },
+    { id: 'faults.kvm', label: 'write-protect faults', unit: '1/s', kind: 'rate', read: faults },
   ];
 }
 
