@@ -8,7 +8,6 @@ import { HEAT_KINDS } from '../contract/heatFrame.ts';
 import { MAX_HEAT_COLUMNS, MAX_HEAT_LAYERS, MAX_HEAT_ROWS } from '../contract/limits.ts';
 import { expectResultSchema, seriesInfoSchema, summarySchema } from '../contract/runs.ts';
 
-export const BUNDLE_EXTENSION = 'brownout';
 export const BUNDLE_FORMAT = 'brownout bundle';
 /** Changes when a reader of the old form would be misled; further members and fields may come at any time. */
 export const BUNDLE_VERSION = 1;

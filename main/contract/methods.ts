@@ -12,6 +12,7 @@ import {
 } from './experiments.ts';
 import type { Envelope } from './block.ts';
 import { comparisonSchema, MAX_COMPARED } from './compare.ts';
+import { exportParamsSchema, importIdSchema, keptRunSchema, MAX_IMPORT_BYTES, ticketSchema } from './exports.ts';
 import { jobSchema } from './jobs.ts';
 import { madeReportSchema, reportRequestSchema } from './report.ts';
 import {
@@ -295,6 +296,23 @@ export const METHODS = {
     params: z.strictObject({ id: runIdSchema, name: z.string().min(1).max(MAX_NAME_CHARS) }),
     result: done,
   },
+  /** A ticket for a file with these runs; several files come as one ZIP file. How it is redeemed is the host's: see exports.ts. */
+  'exports.open': { params: exportParamsSchema, result: ticketSchema },
+  /** A file that is to be imported, in pieces of up to IMPORT_PIECE_BYTES, in order. Only `finish` reads it. */
+  'imports.begin': {
+    params: z.strictObject({ fileName: fileNameSchema, bytes: z.int().min(0).max(MAX_IMPORT_BYTES) }),
+    result: z.object({ id: z.number() }),
+  },
+  'imports.add': {
+    params: z.strictObject({ id: importIdSchema, at: z.int().min(0), base64: z.base64() }),
+    result: done,
+  },
+  /** All its runs are kept, or none: `conflict` says why. */
+  'imports.finish': {
+    params: z.strictObject({ id: importIdSchema }),
+    result: z.object({ runs: z.array(keptRunSchema) }),
+  },
+  'imports.cancel': { params: z.strictObject({ id: importIdSchema }), result: done },
   /** The run that others are compared with; null: none. */
   'runs.baseline': { params: nothing, result: z.object({ id: z.number().nullable() }) },
   'runs.setBaseline': { params: z.strictObject({ id: runIdSchema.nullable() }), result: done },

@@ -89,6 +89,7 @@ export class CoreProcess {
           }
           child.kill();
           break;
+        case 'redeemed':
         case 'closed':
           break;
       }

@@ -1,32 +1,9 @@
-// The formats of exports: one row each, and what turns runs into bytes of it.
-import { BUNDLE_EXTENSION } from '../bundle/format.ts';
+// The formats of exports (the table is main/contract/exports.ts), and what turns runs into bytes of them.
+import { EXPORT_FORMATS, EXPORT_TABLES, type FormatName, type TableName } from '../contract/exports.ts';
 import type { Store } from '../store/store.ts';
 import { csv } from './csv.ts';
-import { holdsSeveral, tableOf, TABLES, type TableName } from './table.ts';
+import { holdsSeveral, tableOf } from './table.ts';
 import { ExportError } from './target.ts';
-
-export interface ExportFormat {
-  /** For a menu. */
-  readonly title: string;
-  /** Of the file's name. */
-  readonly extension: string;
-  readonly mediaType: string;
-  /** Whether it holds any of the tables of table.ts, rather than one run as a whole. */
-  readonly tabular: boolean;
-}
-
-export const EXPORT_FORMATS = {
-  csv: { title: 'CSV', extension: 'csv', mediaType: 'text/csv; charset=utf-8', tabular: true },
-  'csv-long': { title: 'CSV, long', extension: 'csv', mediaType: 'text/csv; charset=utf-8', tabular: true },
-  json: { title: 'JSON', extension: 'json', mediaType: 'application/json; charset=utf-8', tabular: false },
-  parquet: { title: 'Parquet', extension: 'parquet', mediaType: 'application/vnd.apache.parquet', tabular: true },
-  arrow: { title: 'Arrow IPC', extension: 'arrow', mediaType: 'application/vnd.apache.arrow.file', tabular: true },
-  perfetto: { title: 'Perfetto trace', extension: 'trace.json', mediaType: 'application/json', tabular: false },
-  bundle: { title: 'Bundle', extension: BUNDLE_EXTENSION, mediaType: 'application/zip', tabular: false },
-} as const satisfies Record<string, ExportFormat>;
-
-export type FormatName = keyof typeof EXPORT_FORMATS;
-export const FORMAT_NAMES = Object.keys(EXPORT_FORMATS) as readonly FormatName[];
 
 export interface ExportRequest {
   readonly format: FormatName;
@@ -40,7 +17,7 @@ export function tableMeant({ format, table }: ExportRequest): TableName | undefi
     if (table === undefined) return undefined;
     throw new ExportError(
       'unfit',
-      `${format} holds whole runs; tables (${TABLES.join(', ')}) are of csv, parquet and arrow`,
+      `${format} holds whole runs; tables (${EXPORT_TABLES.join(', ')}) are of csv, parquet and arrow`,
     );
   }
   if (format !== 'csv-long') return table ?? 'samples';

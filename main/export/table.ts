@@ -8,6 +8,7 @@
 //
 // Numbers are doubles, exactly as they were reported; NaN stands for a value that is not known and becomes an empty cell or null.
 import { exactJson } from '../contract/exactJson.ts';
+import type { TableName } from '../contract/exports.ts';
 import type { RunRow, StoredRun } from '../store/rows.ts';
 import { TIMES } from '../store/samples.ts';
 import { StoreError } from '../store/errors.ts';
@@ -38,8 +39,6 @@ export interface Table {
   batches(): Iterable<Batch>;
 }
 
-export const TABLES = ['samples', 'long', 'events', 'runs'] as const;
-export type TableName = (typeof TABLES)[number];
 /** Tables that hold several runs. */
 export const holdsSeveral = (table: TableName): boolean => table !== 'samples';
 

@@ -6,20 +6,12 @@ import { keepBundle } from '../bundle/keep.ts';
 import { bytesSource, checkWhole, openBundle, withBundleFile, type Bundle } from '../bundle/read.ts';
 import { bundlesInReport, looksLikeHtml, REPORT_BYTES_MAX } from '../bundle/report.ts';
 import { looksLikeZip } from '../bundle/zipFile.ts';
+import type { KeptRun } from '../contract/exports.ts';
 import { makeRun } from '../runs/makeRun.ts';
 import type { Store } from '../store/store.ts';
 import { FORMAT_NAMES, playImportedRun, settingsText, type ImportFormat, type ImportedRun } from './imported.ts';
 import { ImportError } from './problem.ts';
 import { readImportFile } from './read.ts';
-
-export interface KeptRun {
-  readonly id: number;
-  readonly name: string;
-  /** What it was read from: `bundle`, `QMP log` … */
-  readonly source: string;
-  /** The same run was here before (or lies in the bin); nothing was changed. */
-  readonly already: 'no' | 'here' | 'bin';
-}
 
 /** A file that was read and found in order. */
 export interface ReadFile {

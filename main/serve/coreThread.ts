@@ -5,6 +5,7 @@ import { ServiceError } from '../contract/errors.ts';
 import type { Transport } from '../contract/transport.ts';
 import type { CoreOptions, FromCore, ToCore } from '../service/core.ts';
 import { threadTransport } from '../service/threadTransport.ts';
+import type { ExportJob } from '../export/exportStream.ts';
 import { Backoff } from '../setup/backoff.ts';
 
 const THREAD = new URL(`../service/threadCore.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
@@ -34,6 +35,28 @@ export class CoreThread {
     const { port1, port2 } = new MessageChannel();
     this.#worker.postMessage({ message: { kind: 'client' } satisfies ToCore, port: port2 }, [port2]);
     return threadTransport(port1);
+  }
+
+  /** What the ticket of an export stands for, once; undefined: nothing. */
+  redeem(ticket: string): Promise<ExportJob | undefined> {
+    const worker = this.#worker;
+    if (worker === undefined || this.#closing !== undefined) return Promise.resolve(undefined);
+    return new Promise((resolve) => {
+      const settle = (job: ExportJob | undefined): void => {
+        worker.off('message', answered);
+        worker.off('exit', gone);
+        resolve(job);
+      };
+      const answered = (message: FromCore): void => {
+        if (message.kind === 'redeemed' && message.ticket === ticket) settle(message.job ?? undefined);
+      };
+      const gone = (): void => {
+        settle(undefined);
+      };
+      worker.on('message', answered);
+      worker.on('exit', gone);
+      worker.postMessage({ message: { kind: 'redeem', ticket } satisfies ToCore });
+    });
   }
 
   /** Jobs under way are cancelled and kept; resolves when the thread has ended. */

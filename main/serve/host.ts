@@ -25,7 +25,12 @@ export async function startHost({ storeFile, port, qemuAllowed, say }: HostOptio
   const core = await starting;
   if (trouble !== undefined) say(trouble);
   try {
-    const server = await BrowserServer.start({ connect: () => core.connect(), folder: WINDOW_FOLDER, port });
+    const server = await BrowserServer.start({
+      connect: () => core.connect(),
+      redeem: (ticket) => core.redeem(ticket),
+      folder: WINDOW_FOLDER,
+      port,
+    });
     return {
       address: server.address,
       port: server.port,

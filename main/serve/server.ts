@@ -9,6 +9,8 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import { SUBPROTOCOL, TOKEN_PREFIX } from '../contract/browserTransports.ts';
 import { MAX_FRAME_BYTES, MAX_REQUEST_CHARS } from '../contract/limits.ts';
 import type { Transport } from '../contract/transport.ts';
+import { EXPORT_PATH } from '../contract/exports.ts';
+import { Downloads, type Redeem } from './downloads.ts';
 import { readWindowFile, windowFiles, type WindowFile } from './files.ts';
 import { securityHeaders } from './headers.ts';
 import { newToken, sameToken } from './token.ts';
@@ -16,6 +18,8 @@ import { newToken, sameToken } from './token.ts';
 export interface ServerOptions {
   /** A transport to the core for one client; undefined while there is none. */
   readonly connect: () => Transport | undefined;
+  /** What the ticket of an export stands for, once. */
+  readonly redeem?: Redeem;
   /** The built window. */
   readonly folder: string;
   /** 0: any free one. */
@@ -44,6 +48,7 @@ export class BrowserServer {
   readonly #connect: () => Transport | undefined;
   readonly #files: ReadonlyMap<string, WindowFile>;
   readonly #token: string;
+  readonly #downloads: Downloads;
   readonly #ping: NodeJS.Timeout;
 
   private constructor(http: Server, options: ServerOptions) {
@@ -51,6 +56,7 @@ export class BrowserServer {
     this.#connect = options.connect;
     this.#files = windowFiles(options.folder);
     this.#token = options.token ?? newToken();
+    this.#downloads = new Downloads(options.redeem ?? (() => Promise.resolve(undefined)));
     this.port = (http.address() as AddressInfo).port;
     this.address = `http://${LOOPBACK}:${this.port}/#token=${this.#token}`;
     this.#sockets = new WebSocketServer({
@@ -123,12 +129,17 @@ export class BrowserServer {
       refuse(421, 'This server answers only to its own address.');
       return;
     }
+    const path = (request.url ?? '').split(/[?#]/u)[0] ?? '';
+    if (path.startsWith(EXPORT_PATH)) {
+      void this.#downloads.answer(path.slice(EXPORT_PATH.length), request, response, refuse);
+      return;
+    }
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.setHeader('Allow', 'GET, HEAD');
       refuse(405, 'Only GET and HEAD.');
       return;
     }
-    const file = this.#files.get((request.url ?? '').split(/[?#]/u)[0] ?? '');
+    const file = this.#files.get(path);
     if (file === undefined) {
       refuse(404, 'There is no such file.');
       return;

@@ -5,6 +5,7 @@
 import { Service } from './service.ts';
 import { serveClient } from './session.ts';
 import { contractError } from './errors.ts';
+import type { ExportJob } from '../export/exportStream.ts';
 import type { ContractError } from '../contract/errors.ts';
 import type { AppInfo } from '../contract/app.ts';
 import type { Transport } from '../contract/transport.ts';
@@ -23,11 +24,16 @@ export interface CoreOptions {
 }
 
 export type ToCore =
-  { readonly kind: 'start'; readonly options: CoreOptions } | { readonly kind: 'client' } | { readonly kind: 'close' };
+  | { readonly kind: 'start'; readonly options: CoreOptions }
+  | { readonly kind: 'client' }
+  | { readonly kind: 'redeem'; readonly ticket: string }
+  | { readonly kind: 'close' };
 
 export type FromCore =
   | { readonly kind: 'ready'; readonly pid: number }
   | { readonly kind: 'failed'; readonly error: ContractError }
+  /** What the ticket stands for; null: nothing. */
+  | { readonly kind: 'redeemed'; readonly ticket: string; readonly job: ExportJob | null }
   | { readonly kind: 'closed' };
 
 /** A parent's message; with `client` comes the transport of a client. */
@@ -56,6 +62,11 @@ export function runCore(tell: (message: FromCore) => void): (received: CoreMessa
         if (service === undefined) transport.close();
         else serveClient(service, transport);
         break;
+      case 'redeem': {
+        const { ticket } = message;
+        tell({ kind: 'redeemed', ticket, job: service?.redeem(ticket) ?? null });
+        break;
+      }
       case 'close':
         void (service?.close() ?? Promise.resolve()).finally(() => {
           tell({ kind: 'closed' });

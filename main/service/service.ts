@@ -4,6 +4,7 @@ import { ENGINE_VERSION } from '../../engine/experiment/simulate.ts';
 import type { AppInfo } from '../contract/app.ts';
 import type { MethodName } from '../contract/methods.ts';
 import type { TopicName, TopicParams } from '../contract/topics.ts';
+import type { ExportJob } from '../export/exportStream.ts';
 import type { Producer } from '../runs/makeRun.ts';
 import { fieldsOf } from '../runs/fields.ts';
 import type { Store } from '../store/store.ts';
@@ -11,6 +12,7 @@ import type { Experiment } from '../../engine/experiment/schema.ts';
 import { SimulationPool } from '../workers/pool.ts';
 import { appHandlers } from './appHandlers.ts';
 import { compareHandlers } from './compareHandlers.ts';
+import { fileHandlers, Files } from './files.ts';
 import { Bell, stateFeed, type Feed } from './feed.ts';
 import { EXAMPLES_FOLDER } from './gallery.ts';
 import type { Answer, Handlers, Parts } from './handlers.ts';
@@ -46,6 +48,7 @@ export class Service {
   readonly #pool: SimulationPool;
   readonly #jobs: JobBoard;
   readonly #sweeps: SweepBoard;
+  readonly #files: Files;
   readonly #handlers: Handlers;
   readonly #runs = new Bell();
   #revision = 0;
@@ -69,6 +72,7 @@ export class Service {
         this.#changed([id]);
       },
     });
+    this.#files = new Files(this.#store);
     this.#sweeps = new SweepBoard({
       store: this.#store,
       threads,
@@ -81,6 +85,7 @@ export class Service {
       store: this.#store,
       jobs: this.#jobs,
       sweeps: this.#sweeps,
+      files: this.#files,
       app: {
         name: 'Brownout',
         version: options.version,
@@ -100,6 +105,7 @@ export class Service {
       ...runHandlers(parts),
       ...sweepHandlers(parts),
       ...compareHandlers(parts),
+      ...fileHandlers(parts),
     };
     this.#foreignSeen = this.#store.foreignChanges();
     this.#reading = setImmediate(() => {
@@ -108,9 +114,14 @@ export class Service {
   }
 
   /** Throws what errors.ts turns into the contract's errors. */
-  call<M extends MethodName>(method: M, params: never): Answer<M> {
-    const handler = this.#handlers[method] as (params: never) => Answer<M>;
+  call<M extends MethodName>(method: M, params: never): Answer<M> | Promise<Answer<M>> {
+    const handler = this.#handlers[method] as (params: never) => Answer<M> | Promise<Answer<M>>;
     return handler(params);
+  }
+
+  /** What the ticket of `exports.open` stands for, once. */
+  redeem(ticket: string): ExportJob | undefined {
+    return this.#files.redeem(ticket);
   }
 
   /** `notify` is called when the feed may have something new. */
@@ -150,6 +161,7 @@ export class Service {
     this.#closed = true;
     clearInterval(this.#foreign);
     if (this.#reading !== undefined) clearImmediate(this.#reading);
+    this.#files.close();
     await Promise.all([this.#jobs.close(), this.#sweeps.close()]);
     await this.#pool.close();
     this.#store.close();

@@ -125,10 +125,23 @@ class Session {
       return;
     }
     try {
-      this.#answer(id, method, this.#service.call(method, checked.data as never));
+      const answer = this.#service.call(method, checked.data as never);
+      if (answer instanceof Promise) this.#answerLater(id, method, answer);
+      else this.#answer(id, method, answer);
     } catch (error) {
       this.#fail(id, contractError(error));
     }
+  }
+
+  #answerLater<M extends MethodName>(id: number, method: M, answer: Promise<Answer<M>>): void {
+    answer.then(
+      (known) => {
+        if (!this.#ended) this.#answer(id, method, known);
+      },
+      (error: unknown) => {
+        if (!this.#ended) this.#fail(id, contractError(error));
+      },
+    );
   }
 
   #answer<M extends MethodName>(id: number, method: M, answer: Answer<M>): void {

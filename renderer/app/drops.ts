@@ -1,6 +1,7 @@
 // What happens with files that are dropped on the window: each goes to the first taker that wants it.
 import { MAX_EXPERIMENT_CHARS } from '../../main/contract/limits.ts';
 import { call, messageOf } from './host.svelte.ts';
+import { importable, importFiles } from './importing.ts';
 import { navigate } from './router.svelte.ts';
 import { toast } from './toasts.svelte.ts';
 
@@ -28,6 +29,7 @@ const takers: FileTaker[] = [
       }
     },
   },
+  { wants: importable, take: importFiles },
 ];
 
 /** The later one is asked first. */

@@ -2,9 +2,14 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { exportFileName, severalFileName } from '../../export/fileName.ts';
-import { endingOf, EXPORT_FORMATS, exportPieces, FORMAT_NAMES, inOneFile } from '../../export/formats.ts';
-import type { ExportRequest, FormatName } from '../../export/formats.ts';
-import { TABLES, type TableName } from '../../export/table.ts';
+import {
+  EXPORT_FORMATS,
+  EXPORT_TABLES,
+  FORMAT_NAMES,
+  type FormatName,
+  type TableName,
+} from '../../contract/exports.ts';
+import { endingOf, exportPieces, inOneFile, type ExportRequest } from '../../export/formats.ts';
 import { ExportError, writeFileWhole } from '../../export/target.ts';
 import type { Store } from '../../store/store.ts';
 import { nearest, UsageError, type Command } from '../command.ts';
@@ -22,7 +27,7 @@ export const command: Command = {
     'Without -o the file is written here, named after the run; -o FOLDER writes one file a run; -o - writes to standard output. csv, parquet and arrow hold one of four tables: samples (one row a sample, one column a series), long (one row a value), events, runs (one row a run); all but samples take several runs in one file.',
   options: {
     format: { type: 'string', value: 'NAME', short: 'f', help: FORMAT_NAMES.join(', ') },
-    table: { type: 'string', value: 'NAME', help: `${TABLES.join(', ')} (default: samples)` },
+    table: { type: 'string', value: 'NAME', help: `${EXPORT_TABLES.join(', ')} (default: samples)` },
     output: { type: 'string', value: 'PATH', short: 'o', help: 'a file, a folder, or - for standard output' },
     force: { type: 'boolean', help: 'replace files that are there' },
     json: { type: 'boolean', help: 'what was written, as one JSON document' },
@@ -146,7 +151,7 @@ function place(
 
 function requestOf(format: string | undefined, table: string | undefined): ExportRequest {
   if (format === undefined) throw new UsageError(`--format is missing: ${FORMAT_NAMES.join(', ')}`);
-  return { format: oneOf('format', format, FORMAT_NAMES), table: oneOfOrNone('table', table, TABLES) };
+  return { format: oneOf('format', format, FORMAT_NAMES), table: oneOfOrNone('table', table, EXPORT_TABLES) };
 }
 
 function oneOf<T extends FormatName | TableName>(option: string, word: string, names: readonly T[]): T {

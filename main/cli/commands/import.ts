@@ -1,6 +1,7 @@
 // `brownout import FILE…`: bundles, reports, and what other tools measured, kept as runs beside our own.
 import type { ImportFormat } from '../../import/imported.ts';
-import { readFileToImport, type KeptRun, type ReadFile } from '../../import/files.ts';
+import type { KeptRun } from '../../contract/exports.ts';
+import { readFileToImport, type ReadFile } from '../../import/files.ts';
 import { ImportError } from '../../import/problem.ts';
 import { IMPORT_FORMATS } from '../../import/read.ts';
 import { Store } from '../../store/store.ts';

@@ -7,6 +7,7 @@ import { onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { socketTransport, subprotocolsFor } from '../../../main/contract/browserTransports.ts';
 import { Client } from '../../../main/contract/client.ts';
+import type { Redeem } from '../../../main/serve/downloads.ts';
 import { CoreThread } from '../../../main/serve/coreThread.ts';
 import { BrowserServer } from '../../../main/serve/server.ts';
 import { aFolder } from '../aFolder.ts';
@@ -49,7 +50,8 @@ export async function aHost(): Promise<TestHost> {
     ...{ storeFile, version: '1.2.3', host: 'browser', qemuAllowed: false, threads: 2 },
     worker: STAND_IN.href,
   });
-  const server = await BrowserServer.start({ connect: () => core.connect(), folder, port: 0, token: TOKEN });
+  const redeem: Redeem = (ticket) => core.redeem(ticket);
+  const server = await BrowserServer.start({ connect: () => core.connect(), redeem, folder, port: 0, token: TOKEN });
   onTestFinished(async () => {
     await server.close();
     await core.close();

@@ -196,6 +196,11 @@ describe('a session', () => {
       'sweeps.resume': { id: 1 },
       'sweeps.remove': { id: 1 },
       'sweeps.start': { text: 'name: x\nguest: {memory: 64MiB}\nsweep: {seeds: 2}\n', fileName: '' },
+      'exports.open': { ids: [1], format: 'csv' },
+      'imports.begin': { fileName: 'x', bytes: 0 },
+      'imports.add': { id: 9, at: 0, base64: '' },
+      'imports.finish': { id: 9 },
+      'imports.cancel': { id },
       'compare.get': { ids: [999], baselineId: null },
       'report.make': { ids: [999], baselineId: null, title: '', question: '', prose: '', charts: [], format: 'md' },
     };
