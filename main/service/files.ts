@@ -12,12 +12,10 @@ import { IMPORT_PIECE_BYTES, MAX_IMPORTS, TICKET_MS, type KeptRun } from '../con
 import type { ExportJob } from '../export/exportStream.ts';
 import type { ExportRequest } from '../export/formats.ts';
 import { nameTogether } from '../export/together.ts';
-import { ExportError } from '../export/target.ts';
 import { readFileToImport } from '../import/files.ts';
 import { ImportError } from '../import/problem.ts';
 import type { Store } from '../store/store.ts';
 import { absent } from './errors.ts';
-import type { Handlers, Parts } from './handlers.ts';
 
 const MAX_TICKETS = 256;
 /** A file of which nothing came for so long will not come any more. */
@@ -146,33 +144,4 @@ export class Files {
       });
     }
   }
-}
-
-type Methods = 'exports.open' | 'imports.begin' | 'imports.add' | 'imports.finish' | 'imports.cancel';
-
-export function fileHandlers({ changed, files }: Parts): Handlers<Methods> {
-  return {
-    'exports.open': ({ ids, format, table }) => {
-      try {
-        return files.ticketFor([...new Set(ids)], { format, table });
-      } catch (error) {
-        if (error instanceof ExportError) throw new ServiceError({ kind: 'conflict', message: error.message });
-        throw error;
-      }
-    },
-    'imports.begin': ({ fileName, bytes }) => ({ id: files.begin(fileName, bytes) }),
-    'imports.add': ({ id, at, base64 }) => {
-      files.add(id, at, base64);
-      return null;
-    },
-    'imports.finish': async ({ id }) => {
-      const runs = await files.finish(id);
-      changed(runs.map((run) => run.id));
-      return { runs };
-    },
-    'imports.cancel': ({ id }) => {
-      files.drop(id);
-      return null;
-    },
-  };
 }
