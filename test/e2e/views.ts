@@ -29,7 +29,7 @@ export const VIEW_PLACES: readonly ViewPlace[] = [
   { name: 'run-lost-pages', path: ({ runIds }) => `run/${runIds.lost}`, ready: canvas },
   {
     name: 'compare',
-    path: ({ runIds }) => `compare?runs=${runIds.tracked}.${runIds.lost}`,
+    path: ({ runIds }) => `compare/${runIds.tracked},${runIds.lost}`,
     ready: (page) => page.locator('main').waitFor(),
   },
   { name: 'sweeps', path: () => 'sweeps', ready: (page) => page.locator('main').waitFor() },
