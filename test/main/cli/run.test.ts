@@ -179,7 +179,7 @@ describe('Ctrl-C', () => {
   it('cancels: what was measured is shown and kept, marked cancelled, and the code is 130', async () => {
     const { ended, row } = await interrupted('SIGINT');
     expect(ended).toMatchObject({ code: 130, signal: null });
-    expect(ended.stdout).toMatch(/^Cancelled after/m);
+    expect(ended.stdout).toMatch(/^Cancelled, after/m);
     expect(ended.stderr).toContain('Kept as run 1');
     expect(row()).toMatchObject({ status: 'finished', outcome: 'cancelled' });
     expect(row().sampleCount).toBeGreaterThan(0);

@@ -129,16 +129,16 @@ describe('brownout sweep', () => {
         const { signal, code } = await brownout(['sweep', file, '--db', db, '--workers', '2'], { interrupt });
         // A connection of its own: what one knows of a living owner it believes for a second.
         const fresh = new Store(db);
-        expect(fresh.sweeps.get(1).status).toBe(signal === 'SIGKILL' ? 'interrupted' : 'finished');
+        const { status: left } = fresh.sweeps.get(1);
         fresh.close();
+        // A kill may come between the last point and the end of the process.
+        if (left !== 'finished') expect([signal, left]).toEqual(['SIGKILL', 'interrupted']);
         const points = watching.sweeps.points(1);
         for (const [number, before] of known) expect(points[number - 1]).toMatchObject(before);
         for (const { number, status, runId, hash } of points) if (status === 'done') known.set(number, { runId, hash });
-        if (signal !== 'SIGKILL') {
-          expect(code).toBe(0);
-          break;
-        }
-        kills++;
+        if (signal !== 'SIGKILL') expect(code).toBe(0);
+        else kills++;
+        if (left === 'finished') break;
       }
       expect(kills).toBeGreaterThan(1);
       const points = watching.sweeps.points(1);
