@@ -15,6 +15,9 @@ export const CHART_NAMES = CHARTS.map(({ name }) => name) as [ChartName, ...Char
 
 export const MAX_TITLE_CHARS = 300;
 export const MAX_PROSE_CHARS = 256 * 1024;
+/** Of all bundles in a report together: what is set apart where nothing is said, and at most. */
+export const BUNDLE_BYTES = 32 * 2 ** 20;
+export const MAX_BUNDLE_BYTES = 256 * 2 ** 20;
 
 export const reportRequestSchema = z.strictObject({
   ids: z.array(runIdSchema).min(1).max(MAX_COMPARED),

@@ -12,6 +12,7 @@ import { limitsOf } from '../runs/limits.ts';
 import type { StoredRun } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
 import type { ChartName } from '../contract/report.ts';
+import { bundlesOf } from './bundles.ts';
 import { chartsOf, type Chart } from './charts.ts';
 
 export interface ReportRun {
@@ -19,6 +20,8 @@ export interface ReportRun {
   readonly verdict: Verdict;
   /** Its number, where the store is its reader's. */
   readonly id: number | null;
+  /** The run itself, for who gets the report; null: not in it. */
+  readonly bundle: Uint8Array | null;
 }
 
 export interface ReportDocument {
@@ -30,6 +33,8 @@ export interface ReportDocument {
   /** With more than one run. */
   readonly comparison: Comparison | null;
   readonly charts: readonly Chart[];
+  /** What the bundles in it may come to together; 0: none were wanted. */
+  readonly bundleBytes: number;
   /** When it was made, as ISO 8601; '' leaves it out, so that the same runs give the same bytes. */
   readonly made: string;
   /** Of the program that made it. */
@@ -52,15 +57,18 @@ export interface ReportRequest {
   /** Position of the run that the others are held against. */
   readonly baseline: number;
   readonly charts: readonly ChartName[];
+  readonly bundleBytes: number;
   readonly made: string;
   readonly version: string;
 }
 
 export function composeReport(places: readonly ReportPlace[], request: ReportRequest): ReportDocument {
   const gathered = places.map(({ store, id, kept }) => gather(store, [id], { kept })[0]!);
+  const bundles = bundlesOf(places, request.bundleBytes);
   const runs = gathered.map(({ stored }, i): ReportRun => {
     const { id, kept } = places[i]!;
-    return { stored, verdict: verdictOf(stored, limitsOf(stored.experiment)), id: kept ? id : null };
+    const verdict = verdictOf(stored, limitsOf(stored.experiment));
+    return { stored, verdict, id: kept ? id : null, bundle: bundles[i]! };
   });
   const comparison = runs.length > 1 ? compareGathered(gathered, request.baseline) : null;
   const asked = new Set(gathered.map(({ configured }) => configured?.experiment.question ?? ''));
@@ -80,6 +88,7 @@ export function composeReport(places: readonly ReportPlace[], request: ReportReq
       }),
       request.charts,
     ),
+    bundleBytes: request.bundleBytes,
     made: request.made,
     version: request.version,
   };

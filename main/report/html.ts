@@ -9,10 +9,11 @@ import { createRequire } from 'node:module';
 import { deflateRawSync } from 'node:zlib';
 import { formatSize, PAGE_SIZE } from '../../engine/core/units.ts';
 import type { ExpectResult, Summary } from '../../engine/experiment/result.ts';
+import { reportScript } from '../bundle/report.ts';
 import { ARROW, deltaText, rowsThatDiffer, trustText, valueText } from '../contract/compareText.ts';
 import { LEGEND, letter, mismatchLines, nameOf } from '../compare/markdown.ts';
 import type { Comparison } from '../contract/compare.ts';
-import { formatCount, formatFigure, type FigureUnit } from '../contract/format.ts';
+import { formatCount, formatFigure, formatPlural, type FigureUnit } from '../contract/format.ts';
 import { sentenceText, verdictText, type Verdict } from '../contract/verdict.ts';
 import type { Chart } from './charts.ts';
 import type { ReportDocument, ReportRun } from './document.ts';
@@ -24,7 +25,16 @@ const require = createRequire(import.meta.url);
 const read = (path: string | URL): string => readFileSync(path, 'utf8');
 const uplotFile = (name: string): string => read(require.resolve(`uplot/dist/${name}`));
 
-export function reportHtml(report: ReportDocument): string {
+export const reportHtml = (report: ReportDocument): string => [...reportPieces(report)].join('');
+
+/** The page, and then the bundles one by one: they come last, so that nobody waits for them to read the rest. */
+export function* reportPieces(report: ReportDocument): Generator<string> {
+  yield page(report);
+  for (const { bundle } of report.runs) if (bundle !== null) yield `${reportScript(bundle)}\n`;
+  yield '</body>\n</html>\n';
+}
+
+function page(report: ReportDocument): string {
   const style = `${read(new URL('page/page.css', import.meta.url))}\n${uplotFile('uPlot.min.css')}`;
   const scripts = [uplotFile('uPlot.iife.min.js'), read(new URL('page/page.js', import.meta.url))];
   const policy = [
@@ -58,8 +68,6 @@ ${againHtml(report)}
 </main>
 <script type="application/octet-stream" id="data">${packed(charts)}</script>
 ${scripts.map((script) => `<script>${script}</script>`).join('\n')}
-</body>
-</html>
 `;
 }
 
@@ -285,11 +293,13 @@ function lossesHtml(runs: readonly ReportRun[]): string {
 }
 
 /** What it takes to make it again. */
-function againHtml({ runs, made, version }: ReportDocument): string {
+function againHtml(report: ReportDocument): string {
+  const { runs, made, version } = report;
   const rows = runs.map(({ stored: { row }, id }, i) => {
     const hash = row.hash === null ? '–' : `<code>${html(row.hash)}</code>`;
     return `<tr><td>${id ?? i + 1}</td><td>${isolated(row.sourceText)}</td><td>${isolated(row.engineVersion)}</td><td>${row.seed}</td><td>${hash}</td></tr>`;
   });
+  const inIt = bundlesText(report);
   const texts = [...new Map(runs.map(({ stored }) => [stored.experiment, stored.row])).entries()];
   const files = texts.map(([text, row]) => {
     const name = row.fileName === '' ? row.name : row.fileName;
@@ -297,11 +307,31 @@ function againHtml({ runs, made, version }: ReportDocument): string {
   });
   const when = made === '' ? '' : ` on ${html(made)}`;
   return `<h2>To make it again</h2>
-<p>The same experiment, seed and engine version give the same bytes, and with them the same hash.</p>
+<p>The same experiment, seed and engine version give the same bytes, and with them the same hash.</p>${inIt === '' ? '' : `\n<p>${inIt}</p>`}
 <div class="scroll"><table><thead><tr><th>run</th><th>made by</th><th>engine</th><th>seed</th><th>hash of the result</th></tr></thead><tbody>${rows.join('')}</tbody></table></div>
 <h3>Experiment files</h3>
 ${files.join('\n')}
 <footer>Made by Brownout ${html(version)}${when}. This file is whole: it needs no network and asks nobody for anything.</footer>`;
+}
+
+/** What of the runs is in the file itself; '' where nothing was wanted. */
+function bundlesText({ runs, bundleBytes }: ReportDocument): string {
+  if (bundleBytes === 0) return '';
+  const held = runs.flatMap(({ bundle }) => (bundle === null ? [] : [bundle.length]));
+  const bytes = held.reduce((sum, one) => sum + one, 0);
+  const names = runs.flatMap(({ bundle, id }, i) => (bundle === null ? [String(id ?? i + 1)] : []));
+  const [is, them] = runs.length === 1 ? ['The run itself is', 'it'] : ['The runs themselves are', 'them'];
+  const some =
+    names.length === 0 ? is : `${held.length} of the ${runs.length} runs ${held.length === 1 ? 'is' : 'are'}`;
+  const inside =
+    held.length === 0
+      ? ''
+      : `${some} in this file, samples and events, as ${formatPlural(held.length, 'bundle')} of ${formatFigure(bytes, 'bytes')}: <code>brownout import FILE</code> keeps ${held.length === 1 ? 'it' : them}, to look at and to make again.`;
+  const outside =
+    names.length === 0
+      ? ''
+      : ` ${names.length === 1 ? `Run ${names[0]!} is` : `Runs ${names.join(', ')} are`} not: ${formatFigure(bundleBytes, 'bytes')} are set apart for that. <code>brownout export -f bundle</code> makes a file of any run.`;
+  return `${inside}${outside}`.trim();
 }
 
 const STEPS: Readonly<Record<Chart['unit'], readonly (readonly [number, string])[]>> = {

@@ -2,6 +2,7 @@
 import { compareRuns } from '../compare/compare.ts';
 import { composeReport } from '../report/document.ts';
 import { reportHtml } from '../report/html.ts';
+import { BUNDLE_BYTES } from '../contract/report.ts';
 import { reportMarkdown } from '../report/markdown.ts';
 import type { Handlers, Parts } from './handlers.ts';
 
@@ -21,7 +22,7 @@ export function compareHandlers({
       const report = composeReport(
         which.map((id) => ({ store, id, kept: true })),
         {
-          ...{ title, charts, version: app.version },
+          ...{ title, charts, bundleBytes: format === 'html' ? BUNDLE_BYTES / 2 : 0, version: app.version },
           question: question === '' ? null : question,
           prose: prose === '' ? null : prose,
           baseline: Math.max(0, which.indexOf(baselineId ?? which[0]!)),

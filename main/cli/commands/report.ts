@@ -2,16 +2,25 @@
 import { extname } from 'node:path';
 import { ExportError, writeFileWhole } from '../../export/target.ts';
 import { MAX_COMPARED } from '../../contract/compare.ts';
-import { CHART_NAMES, MAX_PROSE_CHARS, MAX_TITLE_CHARS, type ChartName } from '../../contract/report.ts';
-import { composeReport } from '../../report/document.ts';
-import { reportHtml } from '../../report/html.ts';
+import { parseSize, UnitError } from '../../../engine/core/units.ts';
+import {
+  BUNDLE_BYTES,
+  CHART_NAMES,
+  MAX_BUNDLE_BYTES,
+  MAX_PROSE_CHARS,
+  MAX_TITLE_CHARS,
+  type ChartName,
+} from '../../contract/report.ts';
+import { formatFigure, formatPlural } from '../../contract/format.ts';
+import { composeReport, type ReportDocument } from '../../report/document.ts';
+import { reportHtml, reportPieces } from '../../report/html.ts';
 import { reportMarkdown } from '../../report/markdown.ts';
 import { findChromium, NoChromium, reportPdf } from '../../report/pdf.ts';
 import { version } from '../../setup/version.ts';
 import { UsageError, type Command, type Words } from '../command.ts';
 import { OperandRuns, type RunPlace } from '../operandRuns.ts';
 import { dbOption, runId } from '../storeOption.ts';
-import { EXIT } from '../terminal.ts';
+import { EXIT, type Terminal } from '../terminal.ts';
 import { printable } from '../text.ts';
 import { readTextFile } from '../textFile.ts';
 import { positionOf } from './compare.ts';
@@ -35,6 +44,11 @@ export const command: Command = {
     prose: { type: 'string', value: 'FILE', help: 'Markdown instead of the notes; - reads standard input' },
     charts: { type: 'string', value: 'LIST', help: `of ${CHART_NAMES.join(', ')} (default: all); none` },
     baseline: { type: 'string', value: 'ID', help: 'the run that the others are held against' },
+    bundles: {
+      type: 'string',
+      value: 'SIZE',
+      help: 'the runs themselves in .html, for import: as many as fit (default: 32MiB; 0: none)',
+    },
     undated: { type: 'boolean', help: 'without the date, so that the same runs give the same bytes' },
     force: { type: 'boolean', help: 'replace a file that is there' },
     db: dbOption,
@@ -50,6 +64,7 @@ export const command: Command = {
     const proseFile = words.text('prose');
     const prose = proseFile === undefined ? null : readTextFile(proseFile, 'Markdown', MAX_PROSE_CHARS);
     const charts = chartsIn(words.text('charts'));
+    const bundleBytes = format === '.html' ? bundleBytesIn(words.text('bundles')) : 0;
     const operands = new OperandRuns(words, terminal);
     try {
       const places: RunPlace[] = [];
@@ -58,22 +73,19 @@ export const command: Command = {
         throw new UsageError(`${places.length} runs are too many; at most ${MAX_COMPARED}`);
       const wanted = words.text('baseline');
       const report = composeReport(places, {
-        ...{ title: title ?? '', question: question ?? null, prose, charts },
+        ...{ title: title ?? '', question: question ?? null, prose, charts, bundleBytes },
         baseline: positionOf(places, wanted === undefined ? undefined : runId(wanted)),
         made: words.flag('undated') ? '' : new Date().toISOString().slice(0, 10),
         version: version(),
       });
-      const bytes =
-        format === '.md'
-          ? Buffer.from(reportMarkdown(report))
-          : format === '.html'
-            ? Buffer.from(reportHtml(report))
-            : await reportPdf(reportHtml(report), findChromium());
-      if (output === '-') terminal.out(Buffer.from(bytes).toString('utf8'));
-      else {
-        await writeFileWhole(output, [bytes], { force: words.flag('force'), signal: terminal.interrupted });
-        terminal.say(`Written: ${printable(output)} (${Math.ceil(bytes.length / 1024)} KiB)`);
+      if (output === '-') {
+        for (const piece of reportPieces(report)) terminal.out(piece);
+        return EXIT.done;
       }
+      const options = { force: words.flag('force'), signal: terminal.interrupted };
+      const bytes = await writeFileWhole(output, await piecesOf(report, format), options);
+      terminal.say(`Written: ${printable(output)} (${formatFigure(bytes, 'bytes')})`);
+      sayLeftOut(report, terminal);
       return EXIT.done;
     } catch (error) {
       if (error instanceof NoChromium) {
@@ -90,6 +102,39 @@ export const command: Command = {
     }
   },
 };
+
+async function piecesOf(report: ReportDocument, format: (typeof FORMATS)[number]): Promise<Iterable<Uint8Array>> {
+  if (format === '.md') return [Buffer.from(reportMarkdown(report))];
+  if (format === '.pdf') return [await reportPdf(reportHtml(report), findChromium())];
+  return inBytes(reportPieces(report));
+}
+
+function* inBytes(texts: Iterable<string>): Generator<Uint8Array> {
+  for (const text of texts) yield Buffer.from(text);
+}
+
+function sayLeftOut({ runs, bundleBytes }: ReportDocument, terminal: Terminal): void {
+  const left = runs.filter(({ bundle }) => bundle === null).length;
+  if (bundleBytes === 0 || left === 0) return;
+  terminal.say(
+    `${formatPlural(left, 'run')} did not fit into the ${formatFigure(bundleBytes, 'bytes')} for bundles: whoever gets the file cannot import ${left === 1 ? 'it' : 'them'}. --bundles SIZE sets more apart, up to ${formatFigure(MAX_BUNDLE_BYTES, 'bytes')}.`,
+  );
+}
+
+function bundleBytesIn(text: string | undefined): number {
+  if (text === undefined) return BUNDLE_BYTES;
+  if (text === '0' || text === 'none') return 0;
+  try {
+    const bytes = parseSize(text);
+    if (bytes <= MAX_BUNDLE_BYTES) return bytes;
+  } catch (error) {
+    if (error instanceof UnitError) throw new UsageError(`--bundles: ${printable(error.message)}`);
+    throw error;
+  }
+  throw new UsageError(
+    `--bundles ${printable(text, 40)}: at most ${formatFigure(MAX_BUNDLE_BYTES, 'bytes')} fit into a report that can be opened`,
+  );
+}
 
 function limited(words: Words, option: string): string | undefined {
   const text = words.text(option);

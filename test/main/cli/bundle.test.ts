@@ -73,6 +73,41 @@ describe('a bundle on the command line', () => {
     store.close();
   });
 
+  it('travels in a report: who gets that has the same runs, and makes them again to the same hash', async () => {
+    const folder = aFolder();
+    const [db, report, other] = [join(folder, 'runs.db'), join(folder, 'r.html'), join(folder, 'other.db')];
+    for (const seed of ['1', '2']) await inProcess(['run', EXAMPLE, '--db', db, '--seed', seed]);
+    const made = await inProcess(['report', '1', '2', '-o', report, '--db', db]);
+    expect(made.code).toBe(0);
+    expect(made.stderr).toMatch(/^Written: .*r\.html \(\d+ KiB\)\n$/u);
+    expect((await inProcess(['import', report, '--db', other])).code).toBe(0);
+    const [here, there] = [new Store(db), new Store(other)];
+    for (const id of [1, 2]) {
+      const [mine, theirs] = [here.run(id), there.run(id)];
+      expect(theirs).toEqual(mine);
+      expect(there.samples(id, 1)).toEqual(here.samples(id, 1));
+      expect(there.events(id, 0, 1000)).toEqual(here.events(id, 0, 1000));
+    }
+    here.close();
+    there.close();
+    const single = join(folder, 'one.html');
+    await inProcess(['report', '2', '-o', single, '--db', other]);
+    const again = await inProcess(['run', single, '--no-save']);
+    expect(again.stderr).toContain('The same result as in the bundle');
+  });
+
+  it('too large for the room set apart in a report is left out, and that is said', async () => {
+    const folder = aFolder();
+    const [db, report] = [join(folder, 'runs.db'), join(folder, 'r.html')];
+    await inProcess(['run', EXAMPLE, '--db', db]);
+    const made = await inProcess(['report', '1', '-o', report, '--bundles', '1kB', '--db', db]);
+    expect(made.stderr).toContain('1 run did not fit into the 1000 B for bundles');
+    expect((await inProcess(['import', report, '--db', db])).stderr).toContain('without a run in it');
+    const bad = await inProcess(['report', '1', '-o', report, '--bundles', '1GiB', '--db', db]);
+    expect([bad.code, bad.stderr]).toEqual([2, expect.stringContaining('at most 256 MiB')]);
+    expect((await inProcess(['report', '1', '-o', report, '--bundles', 'lots', '--db', db])).code).toBe(2);
+  });
+
   it('keeps nothing of any file when one of them is broken', async () => {
     const folder = aFolder();
     const file = await aBundleFile(folder);

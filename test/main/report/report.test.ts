@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
+import { bytesSource, openBundle } from '../../../main/bundle/read.ts';
+import { bundlesInReport } from '../../../main/bundle/report.ts';
 import { CHART_NAMES } from '../../../main/contract/report.ts';
 import { composeReport, type ReportDocument, type ReportRequest } from '../../../main/report/document.ts';
 import { reportHtml } from '../../../main/report/html.ts';
@@ -69,7 +71,16 @@ afterAll(async () => {
 });
 
 const REQUEST: ReportRequest = {
-  ...{ title: '', question: null, prose: null, baseline: 0, charts: CHART_NAMES, made: '', version: '0.1.0' },
+  ...{
+    title: '',
+    question: null,
+    prose: null,
+    baseline: 0,
+    charts: CHART_NAMES,
+    bundleBytes: 0,
+    made: '',
+    version: '0.1.0',
+  },
 };
 const compose = (which: readonly number[], request: Partial<ReportRequest> = {}): ReportDocument =>
   composeReport(
@@ -120,7 +131,7 @@ describe('a report in a browser without network', () => {
 
   it('runs nothing of hostile names, notes, prose and files, and shows them as text', async (context) => {
     const shown = [
-      compose([0, 1, 2]),
+      compose([0, 1, 2], { bundleBytes: 2 ** 25 }),
       compose([1]),
       compose([1], { title: ZOO.join(' '), question: ZOO.join(' '), prose: PROSE }),
     ];
@@ -180,7 +191,26 @@ describe('a report', () => {
   });
 
   it('without a date is the same bytes each time', () => {
-    expect(reportHtml(compose([0, 1]))).toBe(reportHtml(compose([0, 1])));
+    const whole = { bundleBytes: 2 ** 25 };
+    expect(reportHtml(compose([0, 1], whole))).toBe(reportHtml(compose([0, 1], whole)));
+  });
+
+  it('holds its runs as bundles, as many as fit, and says which are not in it', () => {
+    const html = reportHtml(compose([0, 1, 2], { bundleBytes: 2 ** 25 }));
+    const bundles = bundlesInReport(Buffer.from(html), 'x.html');
+    expect(bundles.map((bytes) => openBundle(bytesSource(bytes), 'x').manifest.run.hash)).toEqual(
+      ids.map((id) => store.run(id).row.hash),
+    );
+    expect(html).toContain('as 3 bundles of');
+    // Room for one and a half.
+    const bundleBytes = Math.floor(1.5 * bundles[0]!.length);
+    const less = reportHtml(compose([0, 1, 2], { bundleBytes }));
+    expect(bundlesInReport(Buffer.from(less), 'x.html')).toEqual([bundles[0]]);
+    expect(less).toContain('1 of the 3 runs is in this file');
+    expect(less).toContain(`Runs ${ids[1]}, ${ids[2]} are not`);
+    const none = reportHtml(compose([0], { bundleBytes: 100 }));
+    expect(none).toContain(`Run ${ids[0]} is not: 100 B are set apart for that.`);
+    expect(() => bundlesInReport(Buffer.from(none), 'x.html')).toThrow('without a run in it');
   });
 
   it('as Markdown holds no markup of its runs’ names', () => {
