@@ -8,6 +8,8 @@ import { ENGINE_VERSION } from './simulate.ts';
 
 /** What does not change what happens: two runs with one configuration differ by chance alone. */
 const LEFT_OUT: ReadonlySet<string> = new Set(['version', 'name', 'question', 'notes', 'tags', 'seed', 'expect']);
+/** Of a file as it is written: a `sweep` section plans many experiments and is none of any single one. */
+export const LEFT_OUT_OF_FILE: ReadonlySet<string> = new Set([...LEFT_OUT, 'sweep']);
 
 /** The configuration as JSON of plain values, in the order of the schema. */
 export function configJson(experiment: Experiment): string {

@@ -29,7 +29,7 @@ e2e('the window opens from the printed address, finds the engine, and keeps the 
 e2e('an address with a place to begin opens there', async (lab) => {
   const page = await lab.open('/runs');
   await page.waitForURL(/#\/runs$/u);
-  await page.getByText('engine ').first().waitFor();
+  await page.getByRole('heading', { name: 'Runs', exact: true }).waitFor();
 });
 
 e2e('a page that does not know the token says so, and shows nothing of the store', async (lab) => {
@@ -40,7 +40,7 @@ e2e('a page that does not know the token says so, and shows nothing of the store
     .getByText(/does not know the token/u)
     .first()
     .waitFor();
-  expect(await page.getByText('engine ').count()).toBe(0);
+  expect(await page.getByText(/^engine \d/u).count()).toBe(0);
 });
 
 e2e('two windows see the same job; one that is loaded anew in mid-run sees it go on', async (lab) => {

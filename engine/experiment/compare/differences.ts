@@ -6,7 +6,7 @@
 // it; what the lab derived (where a ring lies, what is filled) as a quantity with its unit.
 import { formatDuration, formatPageRate, formatPercentage, formatRate, formatSize } from '../../core/units.ts';
 import { experimentJsonSchema, type JsonSchema } from '../jsonschema.ts';
-import { plainJson } from '../identity.ts';
+import { plainJson, LEFT_OUT_OF_FILE } from '../identity.ts';
 import { QUANTITY_KEYWORD, type QuantityKind } from '../quantity.ts';
 import type { Experiment } from '../schema.ts';
 
@@ -32,17 +32,6 @@ export interface Difference {
   readonly cells: readonly DifferenceCell[];
 }
 
-/** Sections that do not change what happens: see identity.ts. */
-const LEFT_OUT: ReadonlySet<string> = new Set([
-  'version',
-  'name',
-  'question',
-  'notes',
-  'tags',
-  'seed',
-  'expect',
-  'sweep',
-]);
 /** Rows shown at most; a thousand changed entries of a timeline help nobody. */
 export const MAX_DIFFERENCES = 500;
 
@@ -68,7 +57,7 @@ export function differencesOf(configurations: readonly Configured[]): Difference
   const rows: Difference[] = [];
   const sides = configurations.map(({ experiment, written }): Side => ({ value: experiment, written }));
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
-    if (LEFT_OUT.has(name)) continue;
+    if (LEFT_OUT_OF_FILE.has(name)) continue;
     visit(placed(property as JsonSchema, '', name), sides.map(member(name)), rows);
   }
   return rows.slice(0, MAX_DIFFERENCES);

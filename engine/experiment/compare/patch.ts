@@ -6,7 +6,7 @@
 // by the YAML document otherwise, so that comments stay. Whatever is handed out has been parsed again and has B's configuration:
 // where careful editing does not get there (aliases, defaults that depend on what moved), whole sections are taken over.
 import { isMap, isScalar, parseDocument, stringify } from 'yaml';
-import { configJson } from '../identity.ts';
+import { configJson, LEFT_OUT_OF_FILE } from '../identity.ts';
 import { parseExperiment } from '../parse.ts';
 import { pathText, type Path } from '../source.ts';
 
@@ -22,16 +22,6 @@ export interface Patch {
   readonly text: string;
 }
 
-const LEFT_OUT: ReadonlySet<string> = new Set([
-  'version',
-  'name',
-  'question',
-  'notes',
-  'tags',
-  'seed',
-  'expect',
-  'sweep',
-]);
 /** Beyond so many steps nobody asks whether one of them could be spared; each question parses the file once. */
 const MAX_SPARED = 40;
 
@@ -154,9 +144,9 @@ const isFlowAt = (node: unknown): boolean => isMap(node) && node.flow === true;
 
 /** A's name and expectations, B's configuration: always right, and never brief. */
 function takenOver(a: Group, b: Group): Patch {
-  const kept = Object.entries(a).filter(([key]) => LEFT_OUT.has(key));
-  const taken = Object.entries(b).filter(([key]) => !LEFT_OUT.has(key));
-  const removed = Object.keys(a).filter((key) => !LEFT_OUT.has(key) && !(key in b));
+  const kept = Object.entries(a).filter(([key]) => LEFT_OUT_OF_FILE.has(key));
+  const taken = Object.entries(b).filter(([key]) => !LEFT_OUT_OF_FILE.has(key));
+  const removed = Object.keys(a).filter((key) => !LEFT_OUT_OF_FILE.has(key) && !(key in b));
   return {
     steps: [...removed.map((key) => ({ path: [key] })), ...taken.map(([key, value]) => ({ path: [key], value }))],
     text: stringify(Object.fromEntries([...kept, ...taken]), { lineWidth: 0, aliasDuplicateObjects: false }),
