@@ -65,7 +65,7 @@ function configurationOf(text: string): string | undefined {
 
 function stepsBetween(a: Group, b: Group): PatchStep[] {
   const steps: PatchStep[] = [];
-  compareGroups(a, b, [], steps, LEFT_OUT);
+  compareGroups(a, b, [], steps, LEFT_OUT_OF_FILE);
   return steps;
 }
 
