@@ -1,7 +1,9 @@
 // An in-kernel user of an IOAS, as an emulated (mediated) device is one: pins pages, reads and writes them with the CPU.
 //
 // What it writes is dirty in the host's sense only: no HWPT's bitmap shows it. When an area with pins is unmapped the
-// driver is told and drops every pin that touches it; pinning and unpinning are by range.
+// driver is told and drops every pin that touches it; pinning and unpinning are by range. What it may do is decided by how
+// the memory was mapped first (kernel: pages->writable), not by the area it goes through: a read-only COPY of writable memory
+// can be written, and memory mapped for writing alone can be read.
 // Sources: drivers/iommu/iommufd/device.c iommufd_access_pin_pages(), iommufd_access_rw(); selftest.c
 // iommufd_test_access_unmap() for the driver.
 import { ok, refuse } from '../core/errno.ts';
@@ -10,7 +12,6 @@ import { PAGE_SIZE } from '../core/units.ts';
 import type { Span } from './address.ts';
 import { intersects } from './address.ts';
 import type { Area } from './area.ts';
-import { READ, WRITE } from './hw-domain.ts';
 import type { Ioas, IoasUser } from './ioas.ts';
 
 export class Access implements IoasUser {
@@ -95,7 +96,7 @@ export class Access implements IoasUser {
     const aligned =
       area.offsetAt(part.startOffset) === 0 && (reachesEnd || area.offsetAt(area.lastOffset) === PAGE_SIZE - 1);
     if (area.preventAccess || !aligned) return 'EINVAL';
-    if ((area.access & (write ? WRITE : READ)) === 0) return 'EPERM';
+    if (write && !area.pages.writable) return 'EPERM';
     const fault = area.pages.pinFault(first, last);
     if (fault !== undefined) return fault;
     return area.pages.pin(first, last) ? undefined : 'ENOMEM';
@@ -104,8 +105,8 @@ export class Access implements IoasUser {
 
 function copyFault(area: Area, part: Span, write: boolean): Errno | undefined {
   if (area.preventAccess) return 'EINVAL';
-  if ((area.access & (write ? WRITE : READ)) === 0) return 'EPERM';
   const { pages } = area;
+  if (write && !pages.writable) return 'EPERM';
   const first = pages.firstPage + area.indexAt(part.startPage, part.startOffset);
   const count = pages.firstPage + area.indexAt(part.lastPage, part.lastOffset) - first + 1;
   for (let done = 0; done < count;) {

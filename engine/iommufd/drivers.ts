@@ -23,8 +23,9 @@ export const DATA_SELFTEST = 0xdead;
 /** Whose nested stage 1 a user may build, and on what. */
 interface NestedRow {
   readonly dataType: number;
-  /** Shortest data the driver takes. */
-  readonly dataLength: number;
+  /** Bytes of data the driver takes: up to the first version's last field, and the whole structure. */
+  readonly dataMin: number;
+  readonly dataMax: number;
   /** A nested HWPT is built on the parent HWPT, or on a vIOMMU made of it. */
   readonly on: 'parent' | 'viommu';
 }
@@ -57,7 +58,7 @@ const AMD: Driver = {
   allocFlags: [0, ALLOC_DIRTY_TRACKING, ALLOC_NEST_PARENT, ALLOC_NEST_PARENT | ALLOC_DIRTY_TRACKING, ALLOC_PASID],
   hwInfoType: 4,
   hwInfoLength: 16,
-  nested: { dataType: DATA_AMD_GUEST, dataLength: 32, on: 'viommu' },
+  nested: { dataType: DATA_AMD_GUEST, dataMin: 32, dataMax: 32, on: 'viommu' },
   viommuType: undefined,
   nestParentNeedsWrite: false,
   sharing: 'any',
@@ -70,7 +71,7 @@ const INTEL: Driver = {
   allocFlags: allOf([ALLOC_NEST_PARENT, ALLOC_DIRTY_TRACKING, ALLOC_PASID]),
   hwInfoType: 1,
   hwInfoLength: 24,
-  nested: { dataType: DATA_VTD_S1, dataLength: 24, on: 'parent' },
+  nested: { dataType: DATA_VTD_S1, dataMin: 24, dataMax: 24, on: 'parent' },
   viommuType: undefined,
   nestParentNeedsWrite: true,
   sharing: 'features',
@@ -83,7 +84,7 @@ const SMMUV3: Driver = {
   allocFlags: [0, ALLOC_DIRTY_TRACKING, ALLOC_PASID, ALLOC_DIRTY_TRACKING | ALLOC_PASID, ALLOC_NEST_PARENT],
   hwInfoType: 2,
   hwInfoLength: 40,
-  nested: { dataType: DATA_ARM_SMMUV3, dataLength: 16, on: 'viommu' },
+  nested: { dataType: DATA_ARM_SMMUV3, dataMin: 16, dataMax: 16, on: 'viommu' },
   viommuType: 1,
   nestParentNeedsWrite: false,
   sharing: 'same-instance',
@@ -96,7 +97,7 @@ const MOCK: Driver = {
   allocFlags: allOf([ALLOC_NEST_PARENT, ALLOC_DIRTY_TRACKING, ALLOC_PASID]),
   hwInfoType: 0xfeedbeef,
   hwInfoLength: 8,
-  nested: { dataType: DATA_SELFTEST, dataLength: 4, on: 'parent' },
+  nested: { dataType: DATA_SELFTEST, dataMin: 4, dataMax: 8, on: 'parent' },
   viommuType: 0xdeadbeef,
   nestParentNeedsWrite: false,
   sharing: 'any',

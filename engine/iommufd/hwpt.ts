@@ -6,6 +6,7 @@ import type { Outcome } from '../core/errno.ts';
 import { formatNamed } from '../iommu/formats/table.ts';
 import type { IommufdContext } from './context.ts';
 import { ALLOC_DIRTY_TRACKING, ALLOC_FAULT_ID_VALID, ALLOC_NEST_PARENT, ALLOC_PASID, DATA_NONE } from './drivers.ts';
+import type { Driver } from './drivers.ts';
 import type { IommuUnit, PhysicalDevice } from './hardware.ts';
 import { HwDomain } from './hw-domain.ts';
 import type { IoasObject, IommufdObject, NestedHwpt, PagingHwpt, ViommuObject } from './objects.ts';
@@ -86,10 +87,13 @@ function refusePaging(device: PhysicalDevice, request: PagingRequest): Outcome<n
   if (userData !== undefined && userData.type !== driver.pagingData) {
     return refuse('EOPNOTSUPP', 'the driver takes no such data for a paging HWPT');
   }
-  if (userData !== undefined && userData.length < driver.nested.dataLength) {
-    return refuse('EINVAL', 'the data is too short');
-  }
+  if (userData !== undefined && !dataFits(driver, userData)) return refuse('EINVAL', 'data_len is not the structure’s');
   return undefined;
+}
+
+/** __iommu_copy_struct_from_user(). */
+function dataFits({ nested }: Driver, { length }: UserData): boolean {
+  return length >= nested.dataMin && length <= nested.dataMax;
 }
 
 /** iommufd_hwpt_nested_alloc(), and through a vIOMMU iommufd_viommu_alloc_hwpt_nested(). */
@@ -115,7 +119,7 @@ export function allocateNested(
   if (!iommu.config.nesting || userData.type !== row.dataType) {
     return refuse('EOPNOTSUPP', 'the driver does not take this data');
   }
-  if (userData.length < row.dataLength) return refuse('EINVAL', 'the data is too short');
+  if (!dataFits(iommu.driver, userData)) return refuse('EINVAL', 'data_len is not the structure’s');
   const id = context.objects.allocateId();
   base.users++;
   return ok(

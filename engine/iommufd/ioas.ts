@@ -87,8 +87,11 @@ export class Ioas {
     this.noRoomBelow.clear();
   }
 
-  /** Replaces the allowed list; the old one stays on failure. */
-  allow(ranges: readonly { readonly start: bigint; readonly last: bigint }[]): Outcome<undefined> {
+  /**
+   * Replaces the allowed list; the old one stays on failure. `truncated`: more ranges were announced than the user's memory
+   * holds, which counts when all that can be read are well formed.
+   */
+  allow(ranges: readonly { readonly start: bigint; readonly last: bigint }[], truncated = false): Outcome<undefined> {
     const list = new IntervalIndex<Span>();
     for (const { start, last } of ranges) {
       if (start >= last) return refuse('EINVAL', 'a range must have start below last');
@@ -96,6 +99,7 @@ export class Ioas {
       if (list.firstIntersecting(span) !== undefined) return refuse('EINVAL', 'two ranges overlap');
       list.insert(span);
     }
+    if (truncated) return refuse('EFAULT', 'the array ends before num_iovas');
     const allowed: Span[] = [];
     list.forEach((span) => allowed.push(span));
     for (const span of allowed) {

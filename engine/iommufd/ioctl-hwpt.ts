@@ -1,15 +1,14 @@
-// HWPT_ALLOC, GET_HW_INFO, HWPT_INVALIDATE, and the objects around a nested stage 1: fault queues, vIOMMUs, vdevices.
-// Sources: drivers/iommu/iommufd/hw_pagetable.c, device.c iommufd_get_hw_info(), eventq.c, viommu.c; intel/nested.c and
-// selftest.c for invalidation. What a stage-1 invalidation does to caches is not modelled: the user's tables are not.
+// HWPT_ALLOC, GET_HW_INFO, and the objects around a nested stage 1: fault queues, vIOMMUs, vdevices.
+// Sources: drivers/iommu/iommufd/hw_pagetable.c, device.c iommufd_get_hw_info(), eventq.c, viommu.c.
 import { refuse } from '../core/errno.ts';
-import type { Errno, Outcome } from '../core/errno.ts';
+import type { Outcome } from '../core/errno.ts';
 import { U64_MAX } from './address.ts';
 import type { IommufdContext } from './context.ts';
 import { ALLOC_FAULT_ID_VALID, DATA_NONE } from './drivers.ts';
 import type { Command } from './framing.ts';
 import { allocateNested, allocatePaging, destroyHwpt } from './hwpt.ts';
-import { fail, succeed } from './ioctl-types.ts';
-import type { IoctlResult, UserPointers } from './ioctl-types.ts';
+import { succeed } from './ioctl-types.ts';
+import type { IoctlResult } from './ioctl-types.ts';
 import { isRefusal } from './objects.ts';
 import type { FaultObject, NestedHwpt, PagingHwpt, VdeviceObject, ViommuObject } from './objects.ts';
 
@@ -65,66 +64,6 @@ export function getHwInfo(context: IommufdContext, command: Command): IoctlResul
     out_capabilities: device.device.dirtyTracking ? CAP_DIRTY_TRACKING : 0,
     out_max_pasid_log2: 0,
   });
-}
-
-/** What a driver does with one entry: undefined, or why it stops. */
-type EntryCheck = (entry: ReadonlyMap<string, bigint>) => Errno | undefined;
-
-interface InvalidationRow {
-  readonly dataType: number;
-  readonly entryLength: number;
-  readonly check: EntryCheck;
-}
-
-const VTD_LEAF = 1n;
-const SELFTEST_ALL = 1n;
-const SELFTEST_IOTLB_IDS = 4n;
-
-const INVALIDATIONS: Readonly<Record<string, InvalidationRow>> = {
-  intel: {
-    dataType: 0,
-    entryLength: 24,
-    check: (entry) => {
-      const flags = entry.get('flags') ?? 0n;
-      const address = entry.get('addr') ?? 0n;
-      const pages = entry.get('npages') ?? 0n;
-      if ((flags & ~VTD_LEAF) !== 0n || (entry.get('__reserved') ?? 0n) !== 0n) return 'EOPNOTSUPP';
-      if ((address & 0xfffn) !== 0n || (pages === U64_MAX && address !== 0n)) return 'EINVAL';
-      return undefined;
-    },
-  },
-  mock: {
-    dataType: 0xdeadbeef,
-    entryLength: 8,
-    check: (entry) => {
-      if (((entry.get('flags') ?? 0n) & ~SELFTEST_ALL) !== 0n) return 'EOPNOTSUPP';
-      return (entry.get('iotlb_id') ?? 0n) >= SELFTEST_IOTLB_IDS ? 'EINVAL' : undefined;
-    },
-  },
-};
-
-/** entry_num answers how many were handled, also on error. */
-export function invalidate(context: IommufdContext, command: Command, user: UserPointers): IoctlResult {
-  const count = command.u32('entry_num');
-  const entryLength = command.u32('entry_len');
-  const stop = (errno: Errno, why: string, handled = 0): IoctlResult =>
-    fail(refuse(errno, why), { entry_num: handled });
-  if (command.u32('__reserved') !== 0) return stop('EOPNOTSUPP', 'a reserved field is not 0');
-  if (count > 0 && (user.entries === undefined || entryLength === 0)) return stop('EINVAL', 'entries without data');
-  const target = context.objects.any(command.u32('hwpt_id'));
-  if (target === undefined) return stop('ENOENT', 'there is no such object');
-  if (target.type !== 'nested' && target.type !== 'viommu') return stop('EINVAL', 'nothing to invalidate there');
-  const row = target.type === 'nested' ? INVALIDATIONS[target.driverName] : undefined;
-  if (row === undefined) return stop('EOPNOTSUPP', 'the driver does not invalidate for the user');
-  if (command.u32('data_type') !== row.dataType) return stop('EINVAL', 'data_type is not the driver’s');
-  for (let handled = 0; handled < count; handled++) {
-    if (entryLength < row.entryLength) return stop('EINVAL', 'entry_len is too short', handled);
-    const entry = user.entries![handled];
-    if (entry === undefined) return stop('EFAULT', 'the array ends before entry_num', handled);
-    const errno = row.check(entry);
-    if (errno !== undefined) return stop(errno, 'the driver refuses the entry', handled);
-  }
-  return succeed({ entry_num: count });
 }
 
 export function faultQueueAlloc(context: IommufdContext, command: Command): IoctlResult {

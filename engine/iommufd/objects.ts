@@ -4,6 +4,7 @@
 import { refuse } from '../core/errno.ts';
 import type { Refusal } from '../core/errno.ts';
 import type { Access } from './access.ts';
+import type { DriverName } from './drivers.ts';
 import type { PhysicalDevice, IommuUnit } from './hardware.ts';
 import type { HwDomain } from './hw-domain.ts';
 import type { Ioas } from './ioas.ts';
@@ -36,7 +37,7 @@ export interface NestedHwpt extends ObjectBase {
   readonly parent: PagingHwpt;
   /** What the reference is held on: the parent, or the vIOMMU. */
   readonly base: PagingHwpt | ViommuObject;
-  readonly driverName: string;
+  readonly driverName: DriverName;
   fault: FaultObject | undefined;
 }
 

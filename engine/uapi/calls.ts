@@ -25,8 +25,13 @@ export type ArgumentSpec =
   | { readonly kind: 'target' }
   /** GET, SET, PROBE, or an array of them. */
   | { readonly kind: 'operations' }
-  /** An array of objects with these number fields (those after the first `required` may be left out). */
-  | { readonly kind: 'objects'; readonly fields: readonly string[]; readonly required: number }
+  /** An array of objects with these number fields (those after the first `required` may be left out); `flags`: names in them. */
+  | {
+      readonly kind: 'objects';
+      readonly fields: readonly string[];
+      readonly required: number;
+      readonly flags?: NameTable;
+    }
   /** One such object. */
   | { readonly kind: 'fields'; readonly fields: readonly string[] }
   /** "$buf", or {"buffer": "$buf", "offset": bytes}. */
@@ -58,7 +63,7 @@ function ioctl(
 ): CallSpec {
   const args: Record<string, ArgumentSpec> = { __trailing: u(8) };
   for (const { name: field, type } of IOMMUFD_IOCTLS[name].struct.fields) {
-    args[field] = { kind: 'number', bits: 8 * widthOf(type), signed: type === 's32' };
+    args[field] = { kind: 'number', bits: 8 * widthOf(type), signed: type === 's32', flags: field === 'flags' };
   }
   for (const [field, spec] of Object.entries(special)) {
     if (spec === undefined) Reflect.deleteProperty(args, field);
@@ -112,7 +117,7 @@ export const CALLS: Readonly<Record<string, CallSpec>> = {
   }),
   IOMMU_HWPT_INVALIDATE: ioctl('IOMMU_HWPT_INVALIDATE', 'entry_num', {
     data_type: enumerated(names.INVALIDATE_DATA_TYPES),
-    data: { kind: 'objects', fields: invalidateEntry, required: 0 },
+    data: { kind: 'objects', fields: invalidateEntry, required: 0, flags: names.INVALIDATE_ENTRY_FLAGS },
   }),
   IOMMU_FAULT_QUEUE_ALLOC: ioctl('IOMMU_FAULT_QUEUE_ALLOC', 'out_fault_id'),
   IOMMU_VIOMMU_ALLOC: ioctl('IOMMU_VIOMMU_ALLOC', 'out_viommu_id', { type: enumerated(names.VIOMMU_TYPES) }),
@@ -121,7 +126,7 @@ export const CALLS: Readonly<Record<string, CallSpec>> = {
   VFIO_GET_API_VERSION: call({}, [], 'return'),
   VFIO_CHECK_EXTENSION: call({ extension: enumerated(names.VFIO_EXTENSIONS, 64) }, ['extension'], 'return'),
   VFIO_SET_IOMMU: call({ type: enumerated(names.VFIO_EXTENSIONS, 64) }, ['type'], 'return'),
-  VFIO_IOMMU_GET_INFO: call({ argsz: u32, flags: u32, iova_pgsizes: u64, cap_offset: u32 }, []),
+  VFIO_IOMMU_GET_INFO: call({ argsz: u32, flags: flagsOf({}), iova_pgsizes: u64, cap_offset: u32 }, []),
   VFIO_IOMMU_MAP_DMA: call({ argsz: u32, flags: flagsOf(names.MAP_DMA_FLAGS), vaddr: u64, iova: u64, size: u64 }, []),
   VFIO_IOMMU_UNMAP_DMA: call(
     { argsz: u32, flags: flagsOf(names.UNMAP_DMA_FLAGS), iova: u64, size: u64, bitmap },

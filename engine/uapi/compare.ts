@@ -1,7 +1,9 @@
 // Comparing what a step answered with what was expected: objects by the keys expected, arrays exactly, 64-bit numbers by
-// value in either form, the rest by equality; an object with one `$` key is a matcher.
+// value in either form or by the uAPI's name (flags as an array of names and numbers), the rest by equality; an object with
+// one `$` key is a matcher.
 import { isArray, isObject } from './json-text.ts';
 import type { JsonObject, JsonValue } from './json-text.ts';
+import { numberNamed } from './names.ts';
 import { readU64 } from './numbers.ts';
 import type { Problems } from './problems.ts';
 import { readReference } from './script.ts';
@@ -29,7 +31,11 @@ export function difference(
   if (typeof expected === 'string' && readReference(expected) !== undefined) {
     return equalOr(resolve(expected), actual, path);
   }
-  if (isArray(expected)) return arrayDifference(expected, actual, resolve, path);
+  if (isArray(expected)) {
+    const flags = typeof actual === 'number' ? flagsOf(expected) : undefined;
+    if (flags !== undefined) return flags === BigInt(actual as number) ? undefined : differs(expected, actual, path);
+    return arrayDifference(expected, actual, resolve, path);
+  }
   if (!isObject(expected)) return equalOr(expected, actual, path);
   const matcher = matcherOf(expected);
   if (matcher !== undefined) {
@@ -142,9 +148,21 @@ function arrayDifference(
 const equalOr = (expected: JsonValue, actual: JsonValue | undefined, path: string): Difference | undefined =>
   actual !== undefined && equal(expected, actual) ? undefined : differs(expected, actual, path);
 
+/** A number, or the name of one. */
+function numberOf(value: JsonValue): bigint | undefined {
+  const named = typeof value === 'string' ? numberNamed(value) : undefined;
+  return named === undefined ? readU64(value) : BigInt(named);
+}
+
+/** Names and numbers ORed; undefined if anything else is among them. */
+function flagsOf(values: readonly JsonValue[]): bigint | undefined {
+  const numbers = values.map(numberOf);
+  return numbers.every((number) => number !== undefined) ? numbers.reduce((flags, bit) => flags | bit, 0n) : undefined;
+}
+
 function equal(a: JsonValue, b: JsonValue): boolean {
   if (a === b) return true;
-  const number = readU64(a);
+  const number = numberOf(a);
   if (number !== undefined) return number === readU64(b);
   if (isArray(a)) return isArray(b) && a.length === b.length && a.every((item, i) => equal(item, b[i]!));
   if (!isObject(a) || !isObject(b) || a.size !== b.size) return false;

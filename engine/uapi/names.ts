@@ -1,6 +1,6 @@
 // Enumerators and flags that a script may give by the uAPI's own name. Source: include/uapi/linux/iommufd.h, vfio.h;
 // drivers/iommu/iommufd/iommufd_test.h for the selftest's.
-import { DEVICE_STATES } from '../vfio/migration-states.ts';
+import { DEVICE_STATES, MIGRATION_P2P, MIGRATION_PRE_COPY, MIGRATION_STOP_COPY } from '../vfio/migration-states.ts';
 
 export type NameTable = Readonly<Record<string, number>>;
 
@@ -115,6 +115,35 @@ export const DEVICE_FEATURES = {
   VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2: 12,
 } as const satisfies NameTable;
 
+/** Flags a device answers, never asked with. */
+const MIGRATION_FLAGS = {
+  VFIO_MIGRATION_STOP_COPY: MIGRATION_STOP_COPY,
+  VFIO_MIGRATION_P2P: MIGRATION_P2P,
+  VFIO_MIGRATION_PRE_COPY: MIGRATION_PRE_COPY,
+} as const satisfies NameTable;
+
+const HW_CAPABILITIES = {
+  IOMMU_HW_CAP_DIRTY_TRACKING: 1,
+  IOMMU_HW_CAP_PCI_PASID_EXEC: 2,
+  IOMMU_HW_CAP_PCI_PASID_PRIV: 4,
+  IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED: 8,
+} as const satisfies NameTable;
+
 export const DEVICE_STATE_NAMES: NameTable = Object.fromEntries(
   DEVICE_STATES.map((state, value) => [`VFIO_DEVICE_STATE_${state}`, value]),
 );
+
+/** Every name with a value, for what a call answers. Names of the uAPI are unique over all tables. */
+const ALL: NameTable = {
+  ...HWPT_DATA_TYPES,
+  ...HW_INFO_TYPES,
+  ...HW_CAPABILITIES,
+  ...OPTION_IDS,
+  ...OPTION_OPS,
+  ...VFIO_IOAS_OPS,
+  ...VFIO_EXTENSIONS,
+  ...MIGRATION_FLAGS,
+  ...DEVICE_STATE_NAMES,
+};
+
+export const numberNamed = (name: string): number | undefined => (Object.hasOwn(ALL, name) ? ALL[name] : undefined);

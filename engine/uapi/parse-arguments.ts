@@ -164,7 +164,7 @@ function parseOperations(value: JsonValue, scope: StepScope, path: string): Argu
 }
 
 function parseObjects(
-  spec: { readonly fields: readonly string[]; readonly required: number },
+  spec: { readonly fields: readonly string[]; readonly required: number; readonly flags?: NameTable },
   value: JsonValue,
   scope: StepScope,
   path: string,
@@ -173,7 +173,7 @@ function parseObjects(
   if (value.length > ENTRIES_MAX) return scope.problems.reject(path, `an array may have ${ENTRIES_MAX} entries`);
   const objects = value.map((item, i) => {
     const itemPath = `${path}[${i}]`;
-    const fields = parseFields(spec.fields, item, scope, itemPath);
+    const fields = parseFields(spec.fields, item, scope, itemPath, spec.flags);
     for (const field of spec.fields.slice(0, spec.required)) {
       if (isObject(item) && !item.has(field)) scope.problems.add(itemPath, `${field} is missing`);
     }
@@ -197,6 +197,7 @@ function parseFields(
   value: JsonValue,
   scope: StepScope,
   path: string,
+  flags?: NameTable,
 ): ReadonlyMap<string, Operand> {
   const result = new Map<string, Operand>();
   if (!isObject(value)) {
@@ -208,7 +209,10 @@ function parseFields(
       scope.problems.add(`${path}.${key}`, `unknown key${suggestion(key, fields)}`);
       continue;
     }
-    const operand = parseOperand(item, { bits: 64 }, scope, `${path}.${key}`);
+    const spec = flags !== undefined && key === 'flags' ? { bits: 64, names: flags } : { bits: 64 };
+    const itemPath = `${path}.${key}`;
+    const operand =
+      isArray(item) && spec.names ? parseFlags(spec, item, scope, itemPath) : parseOperand(item, spec, scope, itemPath);
     if (operand !== null) result.set(key, operand);
   }
   return result;

@@ -58,7 +58,7 @@ function replace(lab: Lab, operands: Operands): Answer {
     const replaced = replaceDevice(lab.context, device.bound, to);
     return replaced.ok ? answered({ pt_id: replaced.value }) : refused(replaced);
   }
-  if (device.access === undefined) return refused(refuse('ENOENT', 'the device is not attached'));
+  if (device.access === undefined) return refused(refuse('EINVAL', 'the device is not attached'));
   if (device.access.ioas.id === to) return answered({ pt_id: to });
   const made = newAccess(lab, to, true);
   if (!made.ok) return refused(made);
@@ -97,13 +97,16 @@ function dma(lab: Lab, operands: Operands): Answer {
   });
 }
 
+/** What one access of a device counts for: a walk through the table. */
+const ACCESS_WORK = 8;
+
 /** Answers the bytes done. */
 function transfer(lab: Lab, device: LabDevice, domain: HwDomain, write: boolean, iova: bigint, last: bigint): bigint {
   const first = domain.granule(pageOf(iova), offsetOf(iova));
   const end = domain.granule(pageOf(last), offsetOf(last));
   const { logger } = device.vfio;
   for (let granule = first; granule <= end;) {
-    lab.spend(1, 'args.length');
+    lab.spend(ACCESS_WORK, 'args.length');
     const reach = Math.min(domain.accessFrom(granule, write), end - granule + 1);
     if (reach === 0) {
       const reached = BigInt(granule) * BigInt(domain.granuleSize);

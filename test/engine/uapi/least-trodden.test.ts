@@ -140,6 +140,22 @@ describe('detach and what an IOAS allows (io_pagetable.c)', () => {
     expect(lastOf([...gone, ['IOMMU_DESTROY', { id: '$hwpt' }]])).toBe(U64);
   });
 
+  it('a list longer than the caller’s memory is EFAULT and changes nothing, unless what can be read is wrong already', () => {
+    const list = (ranges: readonly (readonly [number, number])[], more: object = {}): StepWords => [
+      'IOMMU_IOAS_ALLOW_IOVAS',
+      { ioas_id: '$ioas', allowed_iovas: ranges.map(([start, last]) => ({ start, last })), ...more },
+    ];
+    const anywhere: StepWords = ['IOMMU_IOAS_MAP', { ioas_id: '$ioas', flags: 6, user_va: BASE_VA, length: 4096 }];
+    const results = answers(MACHINE, [
+      ALLOC,
+      list([[0x10000, 0x1ffff]]),
+      list([[0x30000, 0x3ffff]], { num_iovas: 2 }),
+      list([[0x30000, 0x30000]], { num_iovas: 2 }),
+      anywhere,
+    ]);
+    expect(results.slice(2).map(({ errno, out }) => errno ?? out['iova'])).toEqual(['EFAULT', 'EINVAL', 0x10000]);
+  });
+
   it('allowed ranges stop an attach whose regions they meet, and steer only automatic maps', () => {
     const allow = (start: number, end: number): StepWords => [
       'IOMMU_IOAS_ALLOW_IOVAS',
@@ -390,7 +406,69 @@ describe('nested HWPTs and invalidation (hw_pagetable.c, intel/nested.c)', () =>
   });
 });
 
+describe('invalidation through a vIOMMU (arm-smmu-v3-iommufd.c, selftest.c)', () => {
+  const run = (format: string, type: number, dataType: number | string, more: object): unknown[] => {
+    const machine = { iommu: { format, page_sizes: [4096] }, devices: [{ name: 'dev0' }] };
+    const { errno, out } = last(machine, [
+      ALLOC,
+      ['IOMMU_HWPT_ALLOC', { dev_id: '$dev0', pt_id: '$ioas', flags: 1 }, 'parent'],
+      ['IOMMU_VIOMMU_ALLOC', { dev_id: '$dev0', hwpt_id: '$parent', type }, 'viommu'],
+      ['IOMMU_VDEVICE_ALLOC', { viommu_id: '$viommu', dev_id: '$dev0', virt_id: 7 }],
+      ['IOMMU_HWPT_INVALIDATE', { hwpt_id: '$viommu', data_type: dataType, entry_len: 16, entry_num: 1, ...more }],
+    ]);
+    return [errno ?? 'ok', out['entry_num']];
+  };
+  const smmu = (more: object): unknown[] => run('arm-lpae-s2', 1, 'IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3', more);
+  const mock = (more: object): unknown[] => run('mock', 0xdeadbeef, 'IOMMU_VIOMMU_INVALIDATE_DATA_SELFTEST', more);
+  const TLBI_NH_ALL = 0x10;
+  const streamOf = (id: number): string => `0x${((BigInt(id) << 32n) | 0x40n).toString(16)}`;
+
+  it('SMMUv3 takes TLB commands, and those of a stream that a vdevice has', () => {
+    expect(smmu({ data: [{ cmd: TLBI_NH_ALL }] })).toEqual(['ok', 1]);
+    expect(smmu({ entry_num: 2, data: [{ cmd: TLBI_NH_ALL }, { cmd: streamOf(7) }] })).toEqual(['ok', 2]);
+    expect(smmu({ entry_num: 2, data: [{ cmd: TLBI_NH_ALL }, { cmd: streamOf(8) }] })).toEqual(['EIO', 1]);
+    expect(smmu({ data: [{ cmd: 0x46 }] })).toEqual(['EIO', 0]);
+    expect(smmu({ data_type: 0, data: [{ cmd: TLBI_NH_ALL }] })).toEqual(['EINVAL', 0]);
+  });
+
+  it('the selftest’s wants one of four caches of a vdevice, and reads the whole array before it starts', () => {
+    expect(mock({ data: [{ vdev_id: 7, cache_id: 3 }] })).toEqual(['ok', 1]);
+    expect(mock({ data: [{ vdev_id: 7, flags: ['IOMMU_TEST_INVALIDATE_FLAG_ALL'] }] })).toEqual(['ok', 1]);
+    expect(mock({ data: [{ vdev_id: 7, flags: 2 }] })).toEqual(['EOPNOTSUPP', 0]);
+    expect(mock({ entry_num: 2, data: [{ vdev_id: 7 }, { vdev_id: 7, cache_id: 4 }] })).toEqual(['EINVAL', 1]);
+    expect(mock({ data: [{ vdev_id: 6 }] })).toEqual(['EINVAL', 0]);
+    expect(mock({ entry_num: 2, data: [{ vdev_id: 7 }] })).toEqual(['EFAULT', 0]);
+    expect(mock({ entry_num: 0, data: [] })).toEqual(['ok', 0]);
+  });
+});
+
+describe('numbers by name', () => {
+  it('every flags field takes an array, also those of calls that know no flag', () => {
+    const flags = (call: string, more: object = {}): string[] =>
+      [[], [1]].map((value) => outcomes(MACHINE, [ALLOC, [call, { flags: value, ...more }]]).at(-1)!);
+    expect(flags('IOMMU_IOAS_ALLOC')).toEqual(['ok', 'EOPNOTSUPP']);
+    expect(flags('IOMMU_FAULT_QUEUE_ALLOC')).toEqual(['ok', 'EOPNOTSUPP']);
+    expect(flags('IOMMU_VIOMMU_ALLOC', { dev_id: 99, type: 1 })).toEqual(['ENOENT', 'EOPNOTSUPP']);
+  });
+});
+
 describe('accesses (device.c, pages.c)', () => {
+  it('write by what the memory was mapped for first, not by the area they go through', () => {
+    const copied = (flags: number): StepWords[] => [
+      ALLOC,
+      ['access.create', { ioas: '$ioas' }, 'a'],
+      map(0, 4096, { flags: flags | 1 }),
+      [
+        'IOMMU_IOAS_COPY',
+        { dst_ioas_id: '$ioas', src_ioas_id: '$ioas', flags: 5, length: 4096, src_iova: 0, dst_iova: 0x10000 },
+      ],
+      ['access.pin', { access: '$a', iova: 0x10000, length: 4096, write: true }],
+      ['access.rw', { access: '$a', iova: 0x10000, length: 1, op: 'write' }],
+    ];
+    expect(outcomes(MACHINE, copied(6)).slice(4)).toEqual(['ok', 'ok']);
+    expect(outcomes(MACHINE, copied(4)).slice(4)).toEqual(['EPERM', 'EPERM']);
+  });
+
   const A: StepWords = ['access.create', { ioas: '$ioas' }, 'a'];
   const pin = (iova: number, length: number, more: object = {}): StepWords => [
     'access.pin',
