@@ -4,9 +4,10 @@ import { exactJson, readExactJson } from '../../../main/contract/exactJson.ts';
 
 it('JSON in the store gives back every number, also those that JSON has no word for', () => {
   const number = fc.oneof(fc.double(), fc.constantFrom(NaN, Infinity, -Infinity, -0, 0));
+  const word = fc.oneof(fc.string(), fc.constantFrom('NaN', '-0', 'toString', 'constructor'));
   const value = fc.dictionary(
-    fc.constantFrom('a', 'b', 'pages', '$number', '__proto__'),
-    fc.oneof(number, fc.string(), fc.boolean()),
+    fc.constantFrom('a', 'b', 'pages', '$number', '$$number', '__proto__'),
+    fc.oneof(number, word, fc.boolean()),
   );
   fc.assert(
     fc.property(fc.array(value), (values) => {
@@ -16,5 +17,6 @@ it('JSON in the store gives back every number, also those that JSON has no word 
         for (const key of Object.keys(one)) expect(Object.is(one[key], values[i]![key])).toBe(true);
       }
     }),
+    { examples: [[[{ $number: 'NaN' }, { $number: 'toString' }, { $$number: '-0' }]]] },
   );
 });
