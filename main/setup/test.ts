@@ -4,7 +4,7 @@
 // stops at the first failure: one run tells everything that is wrong. Arguments select suites by path, as vitest does.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { checkDependencies } from './dependencies.ts';
 import type { SuiteResult } from './vitestReporter.ts';
@@ -63,6 +63,9 @@ interface Check {
   run(): Promise<string>;
 }
 
+/** More of them at once would ask for more memory than a small machine has. */
+const CHECKS_AT_ONCE = Math.min(2, availableParallelism());
+
 function toolCheck(name: string, tool: string, args: readonly string[]): Check {
   return {
     name,
@@ -74,15 +77,16 @@ function toolCheck(name: string, tool: string, args: readonly string[]): Check {
   };
 }
 
+/** The longest first: they run side by side, and what begins last should end soon. */
 const checks: readonly Check[] = [
-  toolCheck('format', 'prettier', ['--check', '.', '--log-level', 'warn']),
+  toolCheck('lint', 'eslint', ['.']),
+  toolCheck('types of the window', 'svelte-check', ['--tsconfig', 'renderer/tsconfig.json', '--threshold', 'warning']),
+  toolCheck('types of everything', 'typescript:tsc', ['-p', '.']),
   toolCheck('types of the engine', 'typescript:tsc', ['-p', 'engine']),
   toolCheck('types of the contract', 'typescript:tsc', ['-p', 'main/contract']),
-  toolCheck('types of everything', 'typescript:tsc', ['-p', '.']),
-  toolCheck('types of the window', 'svelte-check', ['--tsconfig', 'renderer/tsconfig.json', '--threshold', 'warning']),
   toolCheck('types of the window’s tests', 'typescript:tsc', ['-p', 'test/renderer']),
   toolCheck('types of the end-to-end tests', 'typescript:tsc', ['-p', 'test/e2e']),
-  toolCheck('lint', 'eslint', ['.']),
+  toolCheck('format', 'prettier', ['--check', '.', '--log-level', 'warn']),
   {
     name: 'dependency rule',
     run: () => checkDependencies(root, cruise),
@@ -137,18 +141,9 @@ let passed = 0;
 let failed = 0;
 const problems: string[] = [];
 console.log(`Node.js ${process.versions.node} on ${process.platform} ${process.arch}`);
-for (const check of checks) {
-  const from = Date.now();
-  try {
-    const note = await check.run();
-    passed++;
-    console.log(`ok      ${check.name}${note === '' ? '' : `: ${note}`} (${seconds(from)})`);
-  } catch (error) {
-    failed++;
-    problems.push(check.name);
-    console.log(`FAILED  ${check.name} (${seconds(from)})\n${error instanceof Error ? error.message : String(error)}`);
-  }
-}
+const waiting = [...checks];
+await Promise.all(Array.from({ length: CHECKS_AT_ONCE }, runChecks));
+
 const seed = process.env['BROWNOUT_TEST_SEED'] ?? String(seedOfCommit());
 console.log(`property tests begin with BROWNOUT_TEST_SEED=${seed}`);
 const suites = await runSuites(process.argv.slice(2), seed);
@@ -167,6 +162,23 @@ if (problems.length > 0) {
 console.log(`\ntook ${seconds(started)}`);
 console.log(`${passed} passed, ${failed} failed, ${suites.skipped.length} skipped`);
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
+
+async function runChecks(): Promise<void> {
+  for (let check = waiting.shift(); check !== undefined; check = waiting.shift()) await runCheck(check);
+}
+
+async function runCheck(check: Check): Promise<void> {
+  const from = Date.now();
+  try {
+    const note = await check.run();
+    passed++;
+    console.log(`ok      ${check.name}${note === '' ? '' : `: ${note}`} (${seconds(from)})`);
+  } catch (error) {
+    failed++;
+    problems.push(check.name);
+    console.log(`FAILED  ${check.name} (${seconds(from)})\n${error instanceof Error ? error.message : String(error)}`);
+  }
+}
 
 function seconds(since: number): string {
   return `${((Date.now() - since) / 1000).toFixed(1)} s`;
