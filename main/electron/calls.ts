@@ -1,11 +1,16 @@
 // The calls of DesktopApi, main process side: who speaks is checked first, then what is said.
+import { basename } from 'node:path';
 import * as z from 'zod';
 import { menuItemSchema, type MenuItem, type OpenedFile, type RecentFile } from '../contract/desktop.ts';
-import { MAX_EXPERIMENT_CHARS } from '../contract/limits.ts';
+import { ServiceError } from '../contract/errors.ts';
+import { endingOf, EXPERIMENT_ENDINGS, IMPORT_ENDINGS, JSON_ENDING, kindByName } from '../contract/fileKinds.ts';
+import { MAX_REPLY_CHARS } from '../contract/limits.ts';
+import { ExportError, writeFileWhole } from '../export/target.ts';
 import { ASK, TELL, WANT_PORT, type Answer } from './channels.ts';
 import type { CoreProcess } from './coreProcess.ts';
 import type { BrowserWindow, IpcMainEvent, IpcMainInvokeEvent, MainElectron } from './electron.ts';
-import { EXPERIMENT_ENDINGS, FileTrouble, readExperimentFile, saveTextFile, suggestedFileName } from './openFiles.ts';
+import type { OpenPaths } from './openPaths.ts';
+import { FileTrouble, suggestedFileName } from './openFiles.ts';
 import { documentationAddress } from './origin.ts';
 import type { RecentFiles } from './recentFiles.ts';
 import type { Windows } from './windows.ts';
@@ -13,17 +18,25 @@ import type { Windows } from './windows.ts';
 export interface CallsOptions {
   readonly electron: Pick<MainElectron, 'app' | 'dialog' | 'ipcMain' | 'MessageChannelMain' | 'shell'>;
   readonly windows: Windows;
-  readonly core: Pick<CoreProcess, 'connect'>;
+  readonly core: Pick<CoreProcess, 'ask' | 'connect'>;
+  readonly paths: OpenPaths;
   readonly recent: RecentFiles;
   readonly setMenu: (items: readonly MenuItem[]) => void;
   readonly say: (line: string) => void;
 }
 
 const MAX_MENU_ITEMS = 300;
-const EXPERIMENTS = { name: 'Experiments', extensions: [...EXPERIMENT_ENDINGS] };
+/** Files chosen in one dialog. */
+const MAX_OPENED = 20;
+const EVERYTHING = {
+  name: 'Experiments, bundles, reports and logs',
+  extensions: [...EXPERIMENT_ENDINGS, JSON_ENDING, ...IMPORT_ENDINGS],
+};
+const EXPERIMENTS = { name: 'Experiments', extensions: [...EXPERIMENT_ENDINGS, JSON_ENDING] };
+const ALL_FILES = { name: 'All files', extensions: ['*'] };
 
 export function answerCalls(options: CallsOptions): void {
-  const { electron, windows, core, recent, setMenu, say } = options;
+  const { electron, windows, core, paths, recent, setMenu, say } = options;
 
   const refused = (event: IpcMainEvent | IpcMainInvokeEvent, channel: string): void => {
     say(`refused ${channel} from ${JSON.stringify(event.senderFrame?.url.slice(0, 200) ?? 'nowhere')}`);
@@ -48,51 +61,72 @@ export function answerCalls(options: CallsOptions): void {
       try {
         return { ok: true, value: await answer(checked.data, window) };
       } catch (error) {
-        if (error instanceof FileTrouble) return { ok: false, message: error.message };
+        if (error instanceof FileTrouble || error instanceof ServiceError) return { ok: false, message: error.message };
         say(`${channel}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
         return { ok: false, message: 'this did not work; the log tells more' };
       }
     });
   }
 
-  const opened = (path: string): OpenedFile => {
-    const file = readExperimentFile(path);
-    recent.opened(path);
-    electron.app.addRecentDocument(path);
-    return file;
+  /** Asks where a file shall go; undefined: nowhere. */
+  const chosenPlace = async (window: BrowserWindow, title: string, suggested: string): Promise<string | undefined> => {
+    const name = suggestedFileName(suggested);
+    const ending = endingOf(name);
+    const { canceled, filePath } = await electron.dialog.showSaveDialog(window, {
+      title,
+      defaultPath: name,
+      filters: [
+        kindByName(name) === 'experiment' ? EXPERIMENTS : { name: ending.toUpperCase(), extensions: [ending] },
+        ALL_FILES,
+      ].filter(({ extensions }) => extensions[0] !== ''),
+      properties: ['createDirectory', 'showOverwriteConfirmation'],
+    });
+    return canceled || filePath === '' ? undefined : filePath;
   };
 
-  handle(ASK.openFile, z.tuple([]), async (_params, window): Promise<OpenedFile | null> => {
+  handle(ASK.openFiles, z.tuple([]), async (_params, window): Promise<OpenedFile[]> => {
     const { canceled, filePaths } = await electron.dialog.showOpenDialog(window, {
-      title: 'Open an experiment',
-      properties: ['openFile'],
-      filters: [EXPERIMENTS],
+      title: 'Open an experiment, or import results',
+      properties: ['openFile', 'multiSelections'],
+      filters: [EVERYTHING, EXPERIMENTS, ALL_FILES],
     });
-    const [path] = filePaths;
-    return canceled || path === undefined ? null : opened(path);
+    return canceled ? [] : Promise.all(filePaths.slice(0, MAX_OPENED).map((path) => paths.open(path)));
   });
 
   handle(
     ASK.saveFile,
-    z.tuple([z.string().max(400), z.string().max(MAX_EXPERIMENT_CHARS)]),
+    z.tuple([z.string().max(400), z.string().max(MAX_REPLY_CHARS)]),
     async ([suggested, text], window): Promise<string | null> => {
-      const { canceled, filePath } = await electron.dialog.showSaveDialog(window, {
-        title: 'Save',
-        defaultPath: suggestedFileName(suggested),
-        filters: [EXPERIMENTS, { name: 'All files', extensions: ['*'] }],
-        properties: ['createDirectory', 'showOverwriteConfirmation'],
-      });
-      if (canceled || filePath === '') return null;
-      const name = saveTextFile(filePath, text);
-      recent.opened(filePath);
-      return name;
+      const path = await chosenPlace(window, 'Save', suggested);
+      if (path === undefined) return null;
+      try {
+        await writeFileWhole(path, [Buffer.from(text)], { force: true });
+      } catch (error) {
+        throw error instanceof ExportError ? withoutFolder(error, path) : error;
+      }
+      if (kindByName(path) === 'experiment') recent.opened(path);
+      return basename(path);
     },
   );
 
+  handle(ASK.saveExport, z.tuple([z.string().max(100)]), async ([ticket], window): Promise<string | null> => {
+    // Before the dialog, which may be open for longer than a ticket lasts.
+    const job = await core.ask('redeem', { ticket });
+    if (job === null) throw new FileTrouble('this export was asked for too long ago: export it again');
+    const path = await chosenPlace(window, 'Export', job.fileName);
+    if (path === undefined) return null;
+    try {
+      await core.ask('save', { job, path });
+    } catch (error) {
+      throw error instanceof ServiceError ? withoutFolder(error, path) : error;
+    }
+    return basename(path);
+  });
+
   handle(ASK.recentFiles, z.tuple([]), (): RecentFile[] => recent.list());
-  handle(ASK.openRecent, z.tuple([z.uuid()]), ([id]): OpenedFile | null => {
+  handle(ASK.openRecent, z.tuple([z.uuid()]), ([id]): Promise<OpenedFile | null> => {
     const path = recent.path(id);
-    return path === undefined ? null : opened(path);
+    return path === undefined ? Promise.resolve(null) : paths.open(path);
   });
   handle(ASK.openDocumentation, z.tuple([z.string().max(2_000)]), async ([address]): Promise<null> => {
     const allowed = documentationAddress(address);
@@ -114,4 +148,9 @@ export function answerCalls(options: CallsOptions): void {
     core.connect(port1);
     event.senderFrame?.postMessage(TELL.port, null, [port2]);
   });
+}
+
+/** The window learns names, never folders. */
+function withoutFolder(error: Error, path: string): FileTrouble {
+  return new FileTrouble(error.message.replaceAll(path, basename(path)));
 }

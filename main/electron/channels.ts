@@ -3,8 +3,9 @@
 
 /** Asked by the window, answered by the main process. */
 export const ASK = {
-  openFile: 'desktop:open-file',
+  openFiles: 'desktop:open-files',
   saveFile: 'desktop:save-file',
+  saveExport: 'desktop:save-export',
   recentFiles: 'desktop:recent-files',
   openRecent: 'desktop:open-recent',
   openDocumentation: 'desktop:open-documentation',

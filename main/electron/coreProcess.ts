@@ -2,6 +2,7 @@
 // port for each window, and is then out of their way. Where it breaks, a new one is started (after a pause that grows while it
 // keeps breaking) and told which one broke, so that runs it was making are marked; windows that ask meanwhile wait.
 import type { ContractError } from '../contract/errors.ts';
+import { Asker, type AskAnswer, type Asked, type AskMessage, type AskName } from '../service/asks.ts';
 import type { CoreOptions, FromCore, ToCore } from '../service/core.ts';
 import { Backoff } from '../setup/backoff.ts';
 import type { MainElectron, MessagePortMain, UtilityProcess } from './electron.ts';
@@ -25,6 +26,9 @@ const MAX_WAITING = 64;
 export class CoreProcess {
   readonly #options: CoreProcessOptions;
   readonly #backoff: Backoff;
+  readonly #asker = new Asker();
+  /** Asked while there is no process that could answer. */
+  #unasked: AskMessage[] = [];
   #child: UtilityProcess | undefined;
   #isReady = false;
   #everReady = false;
@@ -48,6 +52,14 @@ export class CoreProcess {
       this.#waiting.push(port);
       if (this.#waiting.length > MAX_WAITING) this.#waiting.shift()?.close();
     }
+  }
+
+  /** Waits for a process where there is none yet. Rejects with a ServiceError. */
+  ask<N extends AskName>(name: N, asked: Asked<N>): Promise<AskAnswer<N>> {
+    return this.#asker.ask(name, asked, (message) => {
+      if (this.#isReady) this.#send(message);
+      else this.#unasked.push(message);
+    });
   }
 
   /** Jobs under way are cancelled and kept; resolves when the process has ended. */
@@ -80,6 +92,10 @@ export class CoreProcess {
           this.#everReady = true;
           this.#backoff.succeeded();
           for (const port of this.#waiting.splice(0)) this.#give(port);
+          for (const ask of this.#unasked.splice(0)) this.#send(ask);
+          break;
+        case 'answer':
+          this.#asker.answered(message);
           break;
         case 'failed':
           say(`the engine cannot begin: ${message.error.message}`);
@@ -89,7 +105,6 @@ export class CoreProcess {
           }
           child.kill();
           break;
-        case 'redeemed':
         case 'closed':
           break;
       }
@@ -100,6 +115,8 @@ export class CoreProcess {
     child.once('exit', (code) => {
       this.#child = undefined;
       this.#isReady = false;
+      this.#unasked = [];
+      this.#asker.gone();
       if (this.#closing !== undefined) return;
       say(`the engine’s process ended with code ${code}`);
       this.#brokenPid = pid ?? this.#brokenPid;
@@ -125,8 +142,12 @@ export class CoreProcess {
   async #end(): Promise<void> {
     this.#backoff.stop();
     for (const port of this.#waiting.splice(0)) port.close();
+    this.#unasked = [];
     const child = this.#child;
-    if (child === undefined) return;
+    if (child === undefined) {
+      this.#asker.gone();
+      return;
+    }
     await new Promise<void>((resolve) => {
       const impatience = setTimeout(() => child.kill(), CLOSE_MS);
       child.once('exit', () => {

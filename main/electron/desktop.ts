@@ -10,7 +10,8 @@ import type { MainElectron } from './electron.ts';
 import { lockContents, lockSession } from './lockdown.ts';
 import { Log } from './log.ts';
 import { menuTemplate } from './menu.ts';
-import { FileTrouble, filesOf, isOpenable, readExperimentFile } from './openFiles.ts';
+import { filesOf, isOpenable } from './openFiles.ts';
+import { OpenPaths } from './openPaths.ts';
 import { RecentFiles, recentSchema } from './recentFiles.ts';
 import { registerScheme, serveScheme } from './scheme.ts';
 import { UserFile } from './userFile.ts';
@@ -139,17 +140,18 @@ export function startDesktop(electron: MainElectron, options: DesktopOptions): v
       electron.Menu.setApplicationMenu(electron.Menu.buildFromTemplate(template));
     };
     setMenu([]);
-    answerCalls({ electron, windows, core, recent, setMenu, say });
+    const paths = new OpenPaths({ electron, core, recent });
+    answerCalls({ electron, windows, core, paths, recent, setMenu, say });
 
     openPath = (path) => {
-      try {
-        windows.openFile(readExperimentFile(path));
-        recent.opened(path);
-        app.addRecentDocument(path);
-      } catch (error) {
-        if (!(error instanceof FileTrouble)) throw error;
-        electron.dialog.showErrorBox('Brownout cannot open this file', error.message);
-      }
+      paths.open(path).then(
+        (file) => {
+          windows.openFile(file);
+        },
+        (error: unknown) => {
+          say(`a file cannot be opened: ${String(error)}`);
+        },
+      );
     };
     windows.open();
     for (const path of waiting.splice(0)) openPath(path);

@@ -46,8 +46,9 @@ export function exposeDesktop({ contextBridge, ipcRenderer, window }: PreloadPar
   });
 
   const api: DesktopApi = {
-    openFile: () => ask(ASK.openFile),
+    openFiles: () => ask(ASK.openFiles),
     saveFile: (suggestedName, text) => ask(ASK.saveFile, suggestedName, text),
+    saveExport: (ticket) => ask(ASK.saveExport, ticket),
     recentFiles: () => ask(ASK.recentFiles),
     openRecent: (id) => ask(ASK.openRecent, id),
     openDocumentation: async (address) => {

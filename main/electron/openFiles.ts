@@ -1,29 +1,45 @@
 // Files that a user opens or saves: by dialog, from the list of recent ones, by double click or as an argument. The window gets
 // names and texts; folders stay here.
-import { randomUUID } from 'node:crypto';
-import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { basename, dirname, extname, join, resolve } from 'node:path';
+import { readFileSync, statSync } from 'node:fs';
+import { basename, extname, resolve } from 'node:path';
 import { MAX_FILE_BYTES } from '../../engine/experiment/limits.ts';
-import type { OpenedFile } from '../contract/desktop.ts';
-
-/** What an experiment file's name ends with. */
-export const EXPERIMENT_ENDINGS: readonly string[] = ['yaml', 'yml', 'json'];
+import {
+  BUNDLE_ENDING,
+  endingOf,
+  EXPERIMENT_ENDINGS,
+  JSON_ENDING,
+  kindByName,
+  kindOfJson,
+} from '../contract/fileKinds.ts';
 
 /** What went wrong, as a sentence for a person. */
 export class FileTrouble extends Error {}
 
-export function readExperimentFile(path: string): OpenedFile {
+/** What is behind a path: an experiment with its text, or something to import, which nobody has read yet. */
+export type FoundFile =
+  | { readonly kind: 'experiment'; readonly fileName: string; readonly text: string }
+  | { readonly kind: 'import'; readonly fileName: string };
+
+/** Throws FileTrouble. */
+export function findFile(path: string): FoundFile {
   const fileName = basename(path);
-  if (!EXPERIMENT_ENDINGS.includes(extname(path).slice(1).toLowerCase())) {
-    throw new FileTrouble(`${fileName} is no experiment file: those end with .yaml, .yml or .json`);
+  const kind = kindByName(fileName);
+  if (kind === undefined) {
+    throw new FileTrouble(
+      `${fileName} is no file that Brownout reads: experiments end with .yaml, bundles with .brownout`,
+    );
   }
   try {
     const stat = statSync(path);
     if (!stat.isFile()) throw new FileTrouble(`${fileName} is no file`);
-    if (stat.size > MAX_FILE_BYTES) {
+    const tooLarge = stat.size > MAX_FILE_BYTES;
+    if (kind === 'import' || (kind === 'json' && tooLarge)) return { kind: 'import', fileName };
+    if (tooLarge) {
       throw new FileTrouble(`${fileName} has ${stat.size} bytes; an experiment file has at most ${MAX_FILE_BYTES}`);
     }
-    return { fileName, text: new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path)) };
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
+    if (kind === 'json' && kindOfJson(text) === 'import') return { kind: 'import', fileName };
+    return { kind: 'experiment', fileName, text };
   } catch (error) {
     if (error instanceof FileTrouble) throw error;
     if (error instanceof TypeError) throw new FileTrouble(`${fileName} is no UTF-8 text`);
@@ -31,27 +47,15 @@ export function readExperimentFile(path: string): OpenedFile {
   }
 }
 
-/** Written aside and moved into place: the old file stays whole until the new one is. */
-export function saveTextFile(path: string, text: string): string {
-  const aside = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
-  try {
-    writeFileSync(aside, text);
-    renameSync(aside, path);
-  } catch (error) {
-    rmSync(aside, { force: true });
-    throw new FileTrouble(`${basename(path)} cannot be written (${reason(error)})`);
-  }
-  return basename(path);
-}
+const MAX_NAME_CHARS = 120;
 
 /** What stands in a save dialog's name field: no folder, nothing that a file system refuses, never empty. */
 export function suggestedFileName(name: string): string {
-  const safe = name
-    .replaceAll(/[\p{Cc}\p{Cf}<>:"/\\|?*]+/gu, '-')
-    .replace(/^[.\s-]+/u, '')
-    .slice(0, 120)
-    .trim();
-  return safe === '' ? 'experiment.yaml' : safe;
+  const safe = name.replaceAll(/[\p{Cc}\p{Cf}<>:"/\\|?*]+/gu, '-').replace(/^[.\s-]+/u, '');
+  const ending = extname(safe).slice(0, 20);
+  const short =
+    `${safe.slice(0, safe.length - ending.length).slice(0, MAX_NAME_CHARS - ending.length)}${ending}`.trim();
+  return short === '' ? 'experiment.yaml' : short;
 }
 
 /** Files among the words that Electron was started with. Switches and the app's own folder are none. */
@@ -61,7 +65,7 @@ export function filesOf(words: readonly string[], workingFolder: string): string
 
 /** Whether a double click may have meant us. */
 export function isOpenable(path: string): boolean {
-  return [...EXPERIMENT_ENDINGS, 'brownout'].includes(extname(path).slice(1).toLowerCase());
+  return [...EXPERIMENT_ENDINGS, JSON_ENDING, BUNDLE_ENDING].includes(endingOf(path));
 }
 
 function reason(error: unknown): string {
@@ -71,8 +75,6 @@ function reason(error: unknown): string {
     EACCES: 'no permission',
     EPERM: 'no permission',
     EISDIR: 'it is a folder',
-    ENOSPC: 'the disk is full',
-    EROFS: 'the disk is read-only',
   };
   return known[code ?? ''] ?? code ?? String(error);
 }

@@ -33,7 +33,7 @@ const SLICE_MS = 20;
 /** Resolves with the number of bytes. Rejects with an ExportError, or with what the pieces throw; then nothing was changed. */
 export async function writeFileWhole(
   path: string,
-  pieces: Iterable<Uint8Array>,
+  pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   { force = false, signal, onBytes }: TargetOptions = {},
 ): Promise<number> {
   if (!force && exists(path)) throw alreadyThere(path);
@@ -42,7 +42,7 @@ export async function writeFileWhole(
   try {
     let bytes = 0;
     let since = performance.now();
-    for (const piece of pieces) {
+    for await (const piece of pieces) {
       translating(path, () => {
         writeAll(file, piece);
       });

@@ -4,6 +4,7 @@ import { MessageChannel, Worker } from 'node:worker_threads';
 import { ServiceError } from '../contract/errors.ts';
 import type { Transport } from '../contract/transport.ts';
 import type { CoreOptions, FromCore, ToCore } from '../service/core.ts';
+import { Asker } from '../service/asks.ts';
 import { threadTransport } from '../service/threadTransport.ts';
 import type { ExportJob } from '../export/exportStream.ts';
 import { Backoff } from '../setup/backoff.ts';
@@ -13,6 +14,7 @@ const THREAD = new URL(`../service/threadCore.${import.meta.url.endsWith('.ts') 
 export class CoreThread {
   readonly #options: CoreOptions;
   readonly #backoff: Backoff;
+  readonly #asker = new Asker();
   #worker: Worker | undefined;
   #closing: Promise<void> | undefined;
   #broken = false;
@@ -38,25 +40,14 @@ export class CoreThread {
   }
 
   /** What the ticket of an export stands for, once; undefined: nothing. */
-  redeem(ticket: string): Promise<ExportJob | undefined> {
+  async redeem(ticket: string): Promise<ExportJob | undefined> {
     const worker = this.#worker;
-    if (worker === undefined || this.#closing !== undefined) return Promise.resolve(undefined);
-    return new Promise((resolve) => {
-      const settle = (job: ExportJob | undefined): void => {
-        worker.off('message', answered);
-        worker.off('exit', gone);
-        resolve(job);
-      };
-      const answered = (message: FromCore): void => {
-        if (message.kind === 'redeemed' && message.ticket === ticket) settle(message.job ?? undefined);
-      };
-      const gone = (): void => {
-        settle(undefined);
-      };
-      worker.on('message', answered);
-      worker.on('exit', gone);
-      worker.postMessage({ message: { kind: 'redeem', ticket } satisfies ToCore });
+    if (worker === undefined || this.#closing !== undefined) return undefined;
+    const asked = this.#asker.ask('redeem', { ticket }, (message) => {
+      worker.postMessage({ message } satisfies { message: ToCore });
     });
+    // A core that breaks meanwhile takes its tickets with it.
+    return (await asked.catch(() => null)) ?? undefined;
   }
 
   /** Jobs under way are cancelled and kept; resolves when the thread has ended. */
@@ -74,7 +65,8 @@ export class CoreThread {
     const worker = new Worker(THREAD, { execArgv: ['--disable-warning=ExperimentalWarning'] });
     return new Promise((resolve, reject) => {
       worker.on('message', (message: FromCore) => {
-        if (message.kind === 'ready') {
+        if (message.kind === 'answer') this.#asker.answered(message);
+        else if (message.kind === 'ready') {
           this.#worker = worker;
           this.#backoff.succeeded();
           resolve();
@@ -89,6 +81,7 @@ export class CoreThread {
         reject(new ServiceError({ kind: 'unavailable', message: 'the engine’s thread ended before it began' }));
         if (this.#worker !== worker) return;
         this.#worker = undefined;
+        this.#asker.gone();
         this.#broken = true;
         if (this.#closing === undefined) this.#beginAgain();
       });

@@ -4,9 +4,9 @@
 // Two kinds of parent: a thread's (main/serve) and a utility process's (main/electron). Both say the same things.
 import { Service } from './service.ts';
 import { serveClient } from './session.ts';
+import type { AnswerMessage, AskAnswer, AskMessage, AskName } from './asks.ts';
 import { contractError } from './errors.ts';
-import type { ExportJob } from '../export/exportStream.ts';
-import type { ContractError } from '../contract/errors.ts';
+import { ServiceError, type ContractError } from '../contract/errors.ts';
 import type { AppInfo } from '../contract/app.ts';
 import type { Transport } from '../contract/transport.ts';
 import { Store } from '../store/store.ts';
@@ -26,14 +26,13 @@ export interface CoreOptions {
 export type ToCore =
   | { readonly kind: 'start'; readonly options: CoreOptions }
   | { readonly kind: 'client' }
-  | { readonly kind: 'redeem'; readonly ticket: string }
+  | AskMessage
   | { readonly kind: 'close' };
 
 export type FromCore =
   | { readonly kind: 'ready'; readonly pid: number }
   | { readonly kind: 'failed'; readonly error: ContractError }
-  /** What the ticket stands for; null: nothing. */
-  | { readonly kind: 'redeemed'; readonly ticket: string; readonly job: ExportJob | null }
+  | AnswerMessage
   | { readonly kind: 'closed' };
 
 /** A parent's message; with `client` comes the transport of a client. */
@@ -62,9 +61,16 @@ export function runCore(tell: (message: FromCore) => void): (received: CoreMessa
         if (service === undefined) transport.close();
         else serveClient(service, transport);
         break;
-      case 'redeem': {
-        const { ticket } = message;
-        tell({ kind: 'redeemed', ticket, job: service?.redeem(ticket) ?? null });
+      case 'ask': {
+        const { number } = message;
+        answerOf(service, message).then(
+          (value) => {
+            tell({ kind: 'answer', number, answer: { ok: true, value } });
+          },
+          (error: unknown) => {
+            tell({ kind: 'answer', number, answer: { ok: false, error: contractError(error) } });
+          },
+        );
         break;
       }
       case 'close':
@@ -74,6 +80,19 @@ export function runCore(tell: (message: FromCore) => void): (received: CoreMessa
         break;
     }
   };
+}
+
+// eslint-disable-next-line @typescript-eslint/require-await -- what is thrown at once is told like what is thrown later
+async function answerOf(service: Service | undefined, ask: AskMessage): Promise<AskAnswer<AskName>> {
+  if (service === undefined) throw new ServiceError({ kind: 'unavailable', message: 'there is no engine' });
+  switch (ask.name) {
+    case 'redeem':
+      return service.files.redeem(ask.asked.ticket) ?? null;
+    case 'save':
+      return service.files.save(ask.asked.job, ask.asked.path);
+    case 'offer':
+      return service.files.offer(ask.asked.path, ask.asked.fileName);
+  }
 }
 
 function openService({ storeFile, worker, brokenPid, ...options }: CoreOptions): Service {

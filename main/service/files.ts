@@ -1,15 +1,17 @@
 // Files on their way out of and into the service.
 //
 // Out: the window asks for an export and gets a ticket; the host redeems it once and makes the file in a thread of its own
-// (main/export/exportStream.ts). In: the window sends a file in pieces, which are kept in a folder for temporary files until the
-// last one is there; then it is read like a file that `brownout import` names. Whoever stops sending is forgotten.
+// (main/export/exportStream.ts), or has it saved where the user wants it. In: the window sends a file in pieces, which are kept
+// in a folder for temporary files until the last one is there; a host that has the file on this machine offers it by its path
+// instead. Then it is read like a file that `brownout import` names. What nobody goes on with is forgotten.
 import { randomBytes } from 'node:crypto';
 import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ServiceError } from '../contract/errors.ts';
 import { IMPORT_PIECE_BYTES, MAX_IMPORTS, TICKET_MS, type KeptRun } from '../contract/exports.ts';
-import type { ExportJob } from '../export/exportStream.ts';
+import { exportStream, type ExportJob } from '../export/exportStream.ts';
+import { ExportError, writeFileWhole } from '../export/target.ts';
 import type { ExportRequest } from '../export/formats.ts';
 import { nameTogether } from '../export/together.ts';
 import { readFileToImport } from '../import/files.ts';
@@ -23,8 +25,11 @@ const IMPORT_IDLE_MS = 120_000;
 
 interface Incoming {
   readonly fileName: string;
+  /** All that will come. */
   readonly bytes: number;
-  readonly folder: string;
+  readonly path: string;
+  /** A folder of its own, removed in the end; undefined: the user's file, which stays as it is. */
+  readonly folder: string | undefined;
   got: number;
   forget: NodeJS.Timeout;
 }
@@ -33,6 +38,8 @@ export class Files {
   readonly #store: Store;
   readonly #tickets = new Map<string, { readonly job: ExportJob; readonly untilMs: number }>();
   readonly #incoming = new Map<number, Incoming>();
+  readonly #saving = new Set<Promise<number>>();
+  readonly #closing = new AbortController();
   #lastId = 0;
 
   constructor(store: Store) {
@@ -59,26 +66,52 @@ export class Files {
     return found === undefined || found.untilMs < performance.now() ? undefined : found.job;
   }
 
+  /** Writes the file, whole or not at all, over what is there: the user was asked. Resolves with its bytes. */
+  async save(job: ExportJob, path: string): Promise<number> {
+    const writing = writeFileWhole(path, exportStream(job), { force: true, signal: this.#closing.signal });
+    this.#saving.add(writing);
+    try {
+      return await writing;
+    } catch (error) {
+      if (!(error instanceof ExportError)) throw error;
+      throw new ServiceError({
+        kind: error.kind === 'interrupted' ? 'unavailable' : 'conflict',
+        message: error.message,
+      });
+    } finally {
+      this.#saving.delete(writing);
+    }
+  }
+
   begin(fileName: string, bytes: number): number {
     if (this.#incoming.size >= MAX_IMPORTS) {
       throw new ServiceError({ kind: 'too-much', message: `${MAX_IMPORTS} files are on their way already` });
     }
     const folder = mkdtempSync(join(tmpdir(), 'brownout-import-'));
-    writeFileSync(join(folder, 'file'), '', { mode: 0o600 });
-    const id = ++this.#lastId;
-    this.#incoming.set(id, { fileName, bytes, folder, got: 0, forget: this.#forgetLater(id) });
-    return id;
+    const path = join(folder, 'file');
+    writeFileSync(path, '', { mode: 0o600 });
+    return this.#expect({ fileName, bytes, path, folder });
+  }
+
+  /** A file of the user's on this machine; `finish` reads it and says what is wrong with it. */
+  offer(path: string, fileName: string): number {
+    return this.#expect({ fileName, bytes: 0, path, folder: undefined });
   }
 
   add(id: number, at: number, base64: string): void {
     const file = this.#found(id);
     const piece = Buffer.from(base64, 'base64');
-    if (at !== file.got || piece.length > IMPORT_PIECE_BYTES || file.got + piece.length > file.bytes) {
+    if (
+      file.folder === undefined ||
+      at !== file.got ||
+      piece.length > IMPORT_PIECE_BYTES ||
+      file.got + piece.length > file.bytes
+    ) {
       this.drop(id);
       throw new ServiceError({ kind: 'conflict', message: `${file.fileName} came in pieces that do not fit together` });
     }
     try {
-      appendFileSync(join(file.folder, 'file'), piece);
+      appendFileSync(file.path, piece);
     } catch (error) {
       this.drop(id);
       throw new ServiceError({
@@ -92,20 +125,20 @@ export class Files {
   }
 
   async finish(id: number): Promise<KeptRun[]> {
-    const { fileName, folder, got, bytes, forget } = this.#found(id);
+    const { fileName, path, folder, got, bytes, forget } = this.#found(id);
     clearTimeout(forget);
     this.#incoming.delete(id);
     try {
       if (got !== bytes) throw new ImportError(fileName, {}, `only ${got} of its ${bytes} bytes arrived`);
       const kept: KeptRun[] = [];
-      const read = await readFileToImport(join(folder, 'file'), undefined, fileName);
+      const read = await readFileToImport(path, undefined, fileName);
       for await (const run of read.keep(this.#store, { again: false })) kept.push(run);
       return kept;
     } catch (error) {
       if (!(error instanceof ImportError)) throw error;
       throw new ServiceError({ kind: 'conflict', message: error.message });
     } finally {
-      rmSync(folder, { recursive: true, force: true });
+      if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
     }
   }
 
@@ -114,12 +147,21 @@ export class Files {
     if (file === undefined) return;
     clearTimeout(file.forget);
     this.#incoming.delete(id);
-    rmSync(file.folder, { recursive: true, force: true });
+    if (file.folder !== undefined) rmSync(file.folder, { recursive: true, force: true });
   }
 
-  close(): void {
+  /** What is being saved is given up and leaves nothing behind. */
+  async close(): Promise<void> {
     for (const id of [...this.#incoming.keys()]) this.drop(id);
     this.#tickets.clear();
+    this.#closing.abort();
+    await Promise.allSettled(this.#saving);
+  }
+
+  #expect(file: Omit<Incoming, 'got' | 'forget'>): number {
+    const id = ++this.#lastId;
+    this.#incoming.set(id, { ...file, got: 0, forget: this.#forgetLater(id) });
+    return id;
   }
 
   #found(id: number): Incoming {

@@ -4,7 +4,6 @@ import { ENGINE_VERSION } from '../../engine/experiment/simulate.ts';
 import type { AppInfo } from '../contract/app.ts';
 import type { MethodName } from '../contract/methods.ts';
 import type { TopicName, TopicParams } from '../contract/topics.ts';
-import type { ExportJob } from '../export/exportStream.ts';
 import type { Producer } from '../runs/makeRun.ts';
 import { fieldsOf } from '../runs/fields.ts';
 import type { Store } from '../store/store.ts';
@@ -45,11 +44,12 @@ export const BIN_MS = 7 * 24 * 3600 * 1000;
 
 export class Service {
   readonly version: string;
+  /** On their way out and in: hosts hand them on. */
+  readonly files: Files;
   readonly #store: Store;
   readonly #pool: SimulationPool;
   readonly #jobs: JobBoard;
   readonly #sweeps: SweepBoard;
-  readonly #files: Files;
   readonly #handlers: Handlers;
   readonly #runs = new Bell();
   #revision = 0;
@@ -73,7 +73,7 @@ export class Service {
         this.#changed([id]);
       },
     });
-    this.#files = new Files(this.#store);
+    this.files = new Files(this.#store);
     this.#sweeps = new SweepBoard({
       store: this.#store,
       threads,
@@ -86,7 +86,7 @@ export class Service {
       store: this.#store,
       jobs: this.#jobs,
       sweeps: this.#sweeps,
-      files: this.#files,
+      files: this.files,
       app: {
         name: 'Brownout',
         version: options.version,
@@ -118,11 +118,6 @@ export class Service {
   call<M extends MethodName>(method: M, params: never): Answer<M> | Promise<Answer<M>> {
     const handler = this.#handlers[method] as (params: never) => Answer<M> | Promise<Answer<M>>;
     return handler(params);
-  }
-
-  /** What the ticket of `exports.open` stands for, once. */
-  redeem(ticket: string): ExportJob | undefined {
-    return this.#files.redeem(ticket);
   }
 
   /** `notify` is called when the feed may have something new. */
@@ -162,8 +157,7 @@ export class Service {
     this.#closed = true;
     clearInterval(this.#foreign);
     if (this.#reading !== undefined) clearImmediate(this.#reading);
-    this.#files.close();
-    await Promise.all([this.#jobs.close(), this.#sweeps.close()]);
+    await Promise.all([this.files.close(), this.#jobs.close(), this.#sweeps.close()]);
     await this.#pool.close();
     this.#store.close();
   }

@@ -1,6 +1,6 @@
-// node main/setup/bundle.ts FOLDER: bundles what the desktop app runs (Electron's entry, the preload, the engine's process and its
-// simulation threads) as JavaScript, with the files they read beside them. A packaged app needs neither TypeScript sources nor
-// Node's type stripping nor development packages; `npm start` runs the same bundle.
+// node main/setup/bundle.ts FOLDER: bundles what the desktop app runs (Electron's entry, the preload, the engine's process, its threads)
+// as JavaScript, with the files they read beside them. A packaged app needs neither TypeScript sources nor Node's type stripping nor
+// development packages; `npm start` runs the same bundle.
 //
 // Bundled files lie in dist/main, as deep below the root as sources do, so that paths to examples/ and package.json hold for both.
 import { cpSync } from 'node:fs';
@@ -36,6 +36,7 @@ await build(
         entry: 'main/electron/entry.ts',
         utilityCore: 'main/electron/utilityCore.ts',
         simulationWorker: 'main/workers/simulationWorker.ts',
+        exportThread: 'main/export/exportThread.ts',
       },
       // Flat: see above.
       output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' },

@@ -8,7 +8,9 @@ import { dbOption, storeFile } from '../cli/storeOption.ts';
 import { EXIT, type ExitCode, type Terminal } from '../cli/terminal.ts';
 import { printable } from '../cli/text.ts';
 import { SHOWN } from '../electron/desktop.ts';
-import { FileTrouble, readExperimentFile } from '../electron/openFiles.ts';
+import { FileTrouble, findFile } from '../electron/openFiles.ts';
+import { readFileToImport } from '../import/files.ts';
+import { ImportError } from '../import/problem.ts';
 import { Store } from '../store/store.ts';
 import { ROOT } from './built.ts';
 import { ensureDesktop } from './desktop.ts';
@@ -42,22 +44,28 @@ export const command: Command = {
       terminal.say(`No desktop window (${desktop.why}): Brownout runs in a browser instead.`);
     }
     if (terminal.interrupted.aborted) return EXIT.interrupted;
-    return serve({ ...start, open: draftOf(start) }, terminal);
+    return serve({ ...start, open: await placeOf(start) }, terminal);
   },
 };
 
-/** A browser's window begins with the file as a draft to work on; the last one, where there are several. */
-function draftOf({ files, storeFile }: Start): string | undefined {
+/** A browser's window begins with the file: as a draft to work on, or with the run that it holds; the last, where there are several. */
+async function placeOf({ files, storeFile }: Start): Promise<string | undefined> {
   if (files.length === 0) return undefined;
   const store = new Store(storeFile);
   try {
-    const drafts = files.map((path) => {
-      const { fileName, text } = readExperimentFile(path);
-      return store.saveDraft(null, { name: fileName, text, fileName });
-    });
-    return `edit/draft/${drafts.at(-1)?.id ?? ''}`;
+    let place: string | undefined;
+    for (const path of files) {
+      const found = findFile(path);
+      if (found.kind === 'experiment') {
+        const { fileName, text } = found;
+        place = `edit/draft/${store.saveDraft(null, { name: fileName, text, fileName }).id}`;
+        continue;
+      }
+      for await (const { id } of (await readFileToImport(path)).keep(store, { again: false })) place = `run/${id}`;
+    }
+    return place;
   } catch (error) {
-    if (error instanceof FileTrouble) throw new UsageError(printable(error.message));
+    if (error instanceof FileTrouble || error instanceof ImportError) throw new UsageError(printable(error.message));
     throw error;
   } finally {
     store.close();

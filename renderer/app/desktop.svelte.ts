@@ -2,9 +2,7 @@
 // from outside.
 import type { MenuItem } from '../../main/contract/desktop.ts';
 import { allCommands, runCommand, type Command } from './commands.svelte.ts';
-import { messageOf } from './host.svelte.ts';
-import { openDraft } from './openFile.ts';
-import { toast } from './toasts.svelte.ts';
+import { openDesktopFiles } from './openFile.ts';
 
 /** A menu of many acts that a view has at hand elsewhere helps nobody: those without a line in the palette are left out. */
 export function menuItems(commands: readonly Command[]): MenuItem[] {
@@ -35,9 +33,7 @@ export function useDesktop(): void {
     const leave = [
       desktop.onCommand(runCommand),
       desktop.onFile((file) => {
-        openDraft(file).catch((error: unknown) => {
-          toast(messageOf(error), { tone: 'bad' });
-        });
+        void openDesktopFiles([file]);
       }),
     ];
     return () => {

@@ -1,37 +1,49 @@
-// Files on their way into the store: bundles, reports with runs in them, logs of other tools. Sent to the host in pieces; the
-// host reads and checks them.
+// Files on their way into the store: bundles, reports with runs in them, logs of other tools. The desktop offers its engine a
+// file by its place; a browser sends it in pieces. The host reads and checks it.
+import type { OpenedFile } from '../../main/contract/desktop.ts';
 import { IMPORT_PIECE_BYTES, MAX_IMPORT_BYTES, type KeptRun } from '../../main/contract/exports.ts';
 import { formatPlural } from '../../main/contract/format.ts';
 import { call, messageOf } from './host.svelte.ts';
 import { navigate } from './router.svelte.ts';
 import { toast } from './toasts.svelte.ts';
 
-export const importable = ({ name }: File): boolean => /\.(?:brownout|html?|json|jsonl|log|txt)$/iu.test(name);
+/** Something that takes longer is said to be under way. */
+const SLOW_MS = 1_000;
 
-/** One after the other: what is wrong with one does not keep the others out. */
-export async function importFiles(files: readonly File[]): Promise<void> {
-  for (const file of files) {
-    try {
-      told(file.name, await importFile(file));
-    } catch (error) {
-      toast(`Not imported: ${messageOf(error)}`, { tone: 'bad' });
-    }
-  }
+/** Rejects with what to tell a person. */
+export function importOffered({ id, fileName }: Extract<OpenedFile, { kind: 'import' }>): Promise<readonly KeptRun[]> {
+  return told(fileName, async () => (await call('imports.finish', { id })).runs);
 }
 
-async function importFile(file: File): Promise<readonly KeptRun[]> {
-  if (file.size > MAX_IMPORT_BYTES) throw new Error(`${file.name} is larger than 4 GiB`);
-  const { id } = await call('imports.begin', { fileName: file.name, bytes: file.size });
-  try {
-    for (let at = 0; at < file.size; at += IMPORT_PIECE_BYTES) {
-      const piece = new Uint8Array(await file.slice(at, at + IMPORT_PIECE_BYTES).arrayBuffer());
-      await call('imports.add', { id, at, base64: inBase64(piece) });
+/** Rejects with what to tell a person. */
+export function importFile(file: File): Promise<readonly KeptRun[]> {
+  return told(file.name, async () => {
+    if (file.size > MAX_IMPORT_BYTES) throw new Error(`${file.name} is larger than 4 GiB`);
+    const { id } = await call('imports.begin', { fileName: file.name, bytes: file.size });
+    try {
+      for (let at = 0; at < file.size; at += IMPORT_PIECE_BYTES) {
+        const piece = new Uint8Array(await file.slice(at, at + IMPORT_PIECE_BYTES).arrayBuffer());
+        await call('imports.add', { id, at, base64: inBase64(piece) });
+      }
+    } catch (error) {
+      await call('imports.cancel', { id });
+      throw error;
     }
+    return (await call('imports.finish', { id })).runs;
+  });
+}
+
+async function told<T>(fileName: string, work: () => Promise<T>): Promise<T> {
+  const slow = setTimeout(() => {
+    toast(`${fileName} is being read …`);
+  }, SLOW_MS);
+  try {
+    return await work();
   } catch (error) {
-    await call('imports.cancel', { id });
-    throw error;
+    throw new Error(`Not imported: ${messageOf(error)}`, { cause: error });
+  } finally {
+    clearTimeout(slow);
   }
-  return (await call('imports.finish', { id })).runs;
 }
 
 /** In steps that a call may have as arguments. */
@@ -42,22 +54,32 @@ function inBase64(bytes: Uint8Array): string {
   return btoa(text);
 }
 
-function told(fileName: string, runs: readonly KeptRun[]): void {
+/** Whoever opened one file with one run wants to look at it; whoever opened many is told what became of each. */
+export function showImported(fileName: string, runs: readonly KeptRun[], { alone }: { readonly alone: boolean }): void {
   const fresh = runs.filter(({ already }) => already === 'no');
-  const binned = runs.filter(({ already }) => already === 'bin').length;
-  const [first] = fresh.length > 0 ? fresh : runs;
-  const open =
-    first === undefined || first.already === 'bin'
-      ? {}
-      : {
-          action: {
-            title: 'Show',
-            run: () => {
-              navigate('run', [first.id]);
-            },
-          },
-        };
-  if (fresh.length > 0) toast(`${fileName}: ${formatPlural(fresh.length, 'run')} imported.`, { tone: 'good', ...open });
-  else if (binned > 0) toast(`${fileName}: its run was deleted here; it is among the deleted runs.`);
-  else toast(`${fileName}: its run is here already.`, open);
+  const binned = runs.filter(({ already }) => already === 'bin');
+  const [first] = fresh.length > 0 ? fresh : runs.filter(({ already }) => already === 'here');
+  const show = (id: number): void => {
+    navigate('run', [id]);
+  };
+  const action = first === undefined ? {} : { action: { title: 'Show', run: () => show(first.id) } };
+  if (alone && runs.length === 1 && first !== undefined) show(first.id);
+  if (fresh.length > 0) {
+    toast(`${fileName}: ${formatPlural(fresh.length, 'run')} imported.`, { tone: 'good', ...action });
+  } else if (binned.length > 0) {
+    const ids = binned.map(({ id }) => id);
+    toast(`${fileName}: its ${ids.length === 1 ? 'run was' : 'runs were'} deleted here.`, {
+      action: {
+        title: 'Restore',
+        run: async () => {
+          try {
+            await call('runs.undelete', { ids });
+            show(ids[0]!);
+          } catch (error) {
+            toast(messageOf(error), { tone: 'bad' });
+          }
+        },
+      },
+    });
+  } else toast(`${fileName}: its ${runs.length === 1 ? 'run is' : 'runs are'} here already.`, action);
 }

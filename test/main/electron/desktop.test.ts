@@ -20,6 +20,8 @@ function wantPort(fake: FakeElectron): FakePort {
   return ports[0]!;
 }
 
+const A_FILE = { kind: 'experiment', fileName: 'my.yaml', text: 'name: mine\n' };
+
 const files = (window: FakeWindow): unknown[] =>
   window.webContents.sent.filter(({ channel }) => channel === 'desktop:file').map(({ value }) => value);
 
@@ -148,11 +150,13 @@ describe('a start', () => {
     fake.window.minimized = true;
     const path = anExperimentFile(folder);
     fake.app.emit('second-instance', {}, [], '/', { files: [path, 7, '/etc/passwd', `${folder}/gone.yaml`] });
-    expect(files(fake.window)).toEqual([{ fileName: 'my.yaml', text: 'name: mine\n' }]);
+    await later();
     expect(fake.window.did).toEqual(['restore', 'show', 'focus']);
-    expect(fake.boxes).toEqual(['Brownout cannot open this file: gone.yaml cannot be read (it is not there)']);
+    const message = 'gone.yaml cannot be read (it is not there)';
+    expect(files(fake.window)).toEqual([A_FILE, { kind: 'refused', fileName: 'gone.yaml', message }]);
     for (const data of [null, undefined, 'x', { files: 'x' }, {}]) fake.app.emit('second-instance', {}, [], '/', data);
-    expect(files(fake.window)).toHaveLength(1);
+    await later();
+    expect(files(fake.window)).toHaveLength(2);
   });
 
   it('with a file shows it as soon as the window listens', async () => {
@@ -161,7 +165,7 @@ describe('a start', () => {
     });
     expect(files(fake.window)).toEqual([]);
     fake.window.webContents.emit('did-finish-load');
-    expect(files(fake.window)).toEqual([{ fileName: 'my.yaml', text: 'name: mine\n' }]);
+    expect(files(fake.window)).toEqual([A_FILE]);
     fake.window.webContents.emit('did-finish-load');
     expect(files(fake.window)).toHaveLength(1);
   });
@@ -175,8 +179,9 @@ describe('a start', () => {
     fake.app.ready.resolve(undefined);
     await later();
     fake.window.webContents.emit('did-finish-load');
-    open(anExperimentFile(folder, 'second.json', '{}'));
+    open(anExperimentFile(folder, 'second.json', '{"guest": {}}'));
     open('/etc/passwd');
+    await later();
     expect(prevented).toBe(3);
     expect(files(fake.window)).toMatchObject([{ fileName: 'first.yaml' }, { fileName: 'second.json' }]);
   });
@@ -188,7 +193,10 @@ describe('a start', () => {
     const { fake } = await aDesktop({ words: [name] }, (_fake, folder) => {
       writeFileSync(join(folder, name), contents);
     });
-    expect(fake.boxes[0]).toContain(why);
+    fake.window.webContents.emit('did-finish-load');
+    expect(files(fake.window)).toEqual([
+      { kind: 'refused', fileName: name, message: expect.stringContaining(why) as string },
+    ]);
   });
 });
 
@@ -197,10 +205,7 @@ describe('files', () => {
     const { fake, folder } = await aDesktop();
     const path = anExperimentFile(folder);
     fake.openAnswer = { canceled: false, filePaths: [path] };
-    expect(await fake.ask('desktop:open-file', [])).toEqual({
-      ok: true,
-      value: { fileName: 'my.yaml', text: 'name: mine\n' },
-    });
+    expect(await fake.ask('desktop:open-files', [])).toEqual({ ok: true, value: [A_FILE] });
     expect(fake.app.did).toContain(`recent ${path}`);
     const recent = (await fake.ask('desktop:recent-files', [])) as { value: { id: string; fileName: string }[] };
     expect(recent.value).toEqual([{ id: expect.stringMatching(/^[\da-f-]{36}$/u) as string, fileName: 'my.yaml' }]);
@@ -210,7 +215,7 @@ describe('files', () => {
       value: { fileName: 'my.yaml' },
     });
     fake.openAnswer = { canceled: true, filePaths: [] };
-    expect(await fake.ask('desktop:open-file', [])).toEqual({ ok: true, value: null });
+    expect(await fake.ask('desktop:open-files', [])).toEqual({ ok: true, value: [] });
   });
 
   it('that are gone are recent no more', async () => {
@@ -245,11 +250,11 @@ describe('files', () => {
     fake.saveAnswer = { canceled: false, filePath: join(folder, 'nowhere', 'x.yaml') };
     expect(await fake.ask('desktop:save-file', ['x', 'y'])).toEqual({
       ok: false,
-      message: 'x.yaml cannot be written (it is not there)',
+      message: 'x.yaml cannot be written: there is no such folder',
     });
     fake.saveAnswer = { canceled: true, filePath: '' };
     expect(await fake.ask('desktop:save-file', ['x', 'y'])).toEqual({ ok: true, value: null });
-    expect(readdirSync(folder).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+    expect(readdirSync(folder).filter((name) => name.includes('.part-'))).toEqual([]);
   });
 });
 

@@ -71,6 +71,7 @@ it.each([
   ['...', 'experiment.yaml'],
   ['', 'experiment.yaml'],
   ['x'.repeat(300), 'x'.repeat(120)],
+  [`${'x'.repeat(300)}.brownout`, `${'x'.repeat(111)}.brownout`],
 ])('the name %j is suggested as %j', (name, suggested) => {
   expect(suggestedFileName(name)).toBe(suggested);
 });
@@ -134,9 +135,10 @@ describe('the preload', () => {
       'onCommand',
       'onFile',
       'openDocumentation',
-      'openFile',
+      'openFiles',
       'openRecent',
       'recentFiles',
+      'saveExport',
       'saveFile',
       'setMenu',
     ]);
@@ -147,7 +149,7 @@ describe('the preload', () => {
     const good = aPreload({ ok: true, value: 'saved.yaml' });
     expect(await good.api.saveFile('name', 'text')).toBe('saved.yaml');
     expect(good.invoked).toEqual([['desktop:save-file', 'name', 'text']]);
-    await expect(aPreload({ ok: false, message: 'the disk is full' }).api.openFile()).rejects.toThrow(
+    await expect(aPreload({ ok: false, message: 'the disk is full' }).api.openFiles()).rejects.toThrow(
       /^the disk is full$/u,
     );
   });
@@ -167,7 +169,7 @@ describe('the preload', () => {
 
   it('keeps a file that comes before anyone listens, and hides Electron’s event', () => {
     const preload = aPreload();
-    const file = { fileName: 'a.yaml', text: 'x' };
+    const file = { kind: 'experiment', fileName: 'a.yaml', text: 'x' };
     preload.tell('desktop:file', { sender: 'secret' }, file);
     const heard: OpenedFile[] = [];
     const stop = preload.api.onFile((...words) => heard.push(...words));

@@ -102,15 +102,15 @@ describe('a window', () => {
     expect(cancelled('https://evil.example/', unpackaged)).toBe(true);
   });
 
-  it('downloads what it made itself, nothing else', async () => {
+  it('downloads nothing: what is saved goes through a dialog', async () => {
     const { fake } = await aDesktop();
     const prevented = (url: string): boolean => {
       let was = false;
       fake.session.emit('will-download', { preventDefault: () => (was = true) }, { getURL: () => url });
       return was;
     };
-    expect(prevented(`blob:${ORIGIN}/0-1-2`)).toBe(false);
     for (const url of [
+      `blob:${ORIGIN}/0-1-2`,
       `${ORIGIN}/index.html`,
       'blob:https://evil.example/1',
       'https://evil.example/x.exe',
@@ -224,10 +224,12 @@ describe('who may call the main process', () => {
 
   it.each([
     ['desktop:save-file', ['name']],
-    ['desktop:save-file', ['name', 'x'.repeat(1024 * 1024 + 1)]],
+    ['desktop:save-file', ['name', 'x'.repeat(32 * 1024 * 1024 + 1)]],
+    ['desktop:save-export', ['x'.repeat(101)]],
+    ['desktop:save-export', ['ticket', '/etc/passwd']],
     ['desktop:save-file', [{ toString: 'x' }, 'text']],
     ['desktop:open-recent', ['../../etc/passwd']],
-    ['desktop:open-file', ['/etc/passwd']],
+    ['desktop:open-files', ['/etc/passwd']],
     ['desktop:open-documentation', [7]],
     ['desktop:set-menu', [[{ id: 'A B', title: '', menu: 'File', accelerator: '', enabled: true }]]],
     [

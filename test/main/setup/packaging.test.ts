@@ -95,6 +95,7 @@ describe('the packaged app', () => {
       'preload.cjs',
       'utilityCore.js',
       'simulationWorker.js',
+      'exportThread.js',
       'page/page.css',
       'page/page.js',
     ]) {
@@ -170,6 +171,9 @@ describe('the packaged app', () => {
       child.on('error', reject);
       child.on('close', resolve);
     });
-    expect({ code, said }).toEqual({ code: 0, said: 'desktop 0 runs\nfinished completed 0 lost\nclosed\n' });
+    expect({ code, said }).toEqual({
+      code: 0,
+      said: 'desktop 0 runs\nfinished completed 0 lost\nsaved true\nclosed\n',
+    });
   });
 });

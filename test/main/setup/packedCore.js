@@ -1,7 +1,8 @@
 // node packedCore.js APP STORE: the packaged engine's process under plain Node, spoken to as Electron's main process would, through a
-// parent port and message ports made of Node's own. Runs the first example and says how it went.
+// parent port and message ports made of Node's own. Runs the first example, saves an export of it, and says how it
+// went.
 import { EventEmitter } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { MessageChannel } from 'node:worker_threads';
@@ -27,10 +28,23 @@ let id = 0;
 const ask = (/** @type {string} */ kind, /** @type {unknown} */ payload) => {
   port1.postMessage(JSON.stringify({ id: ++id, kind, payload }));
 };
+/** As the main process asks. */
+const askHost = (/** @type {string} */ name, /** @type {unknown} */ asked) => {
+  parentPort.emit('message', { data: { message: { kind: 'ask', number: 1, name, asked } }, ports: [] });
+};
 const parentPort = Object.assign(new EventEmitter(), {
-  postMessage(/** @type {{ kind: string, error?: { message: string } }} */ message) {
+  postMessage(/** @type {any} */ message) {
     if (message.kind === 'failed') throw new Error(message.error?.message);
     if (message.kind === 'closed') say('closed');
+    if (message.kind === 'answer') {
+      const { ok, value, error } = message.answer;
+      if (!ok) throw new Error(error.message);
+      if (typeof value === 'object') askHost('save', { job: value, path: `${storeFile}.csv` });
+      else {
+        say(`saved ${statSync(`${storeFile}.csv`).size === value}`);
+        parentPort.emit('message', { data: { message: { kind: 'close' } }, ports: [] });
+      }
+    }
     if (message.kind !== 'ready') return;
     parentPort.emit('message', { data: { message: { kind: 'client' } }, ports: [mainPort(port2)] });
     ask('hello', { protocol: 1 });
@@ -51,7 +65,12 @@ port1.on('message', (/** @type {string} */ message) => {
   if (job === undefined || job.endedMs === null) return;
   say(`${job.state} ${job.outcome} ${job.pagesLost} lost`);
   port1.removeAllListeners('message');
-  parentPort.emit('message', { data: { message: { kind: 'close' } }, ports: [] });
+  port1.on('message', (/** @type {string} */ answer) => {
+    const { kind: what, payload: given } = JSON.parse(answer);
+    if (what === 'error') throw new Error(given.message);
+    if (given.ticket !== undefined) askHost('redeem', { ticket: given.ticket });
+  });
+  ask('call', { method: 'exports.open', params: { ids: [job.runId], format: 'csv' } });
 });
 Object.assign(process, { parentPort });
 await import(pathToFileURL(join(app, 'dist', 'main', 'utilityCore.js')).href);
