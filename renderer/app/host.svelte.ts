@@ -116,6 +116,11 @@ export function subscribe<T extends TopicName>(
   };
 }
 
+/** The number of runs in the store changes with them. Whoever is disconnected meanwhile learns it with the next connection. */
+async function refreshInfo(): Promise<void> {
+  host.info = (await client?.call('app.info', {}).catch(() => null)) ?? host.info;
+}
+
 /** What to tell a person about a failed call. */
 export function messageOf(error: unknown): string {
   return error instanceof ServiceError || error instanceof Error ? error.message : String(error);
@@ -136,6 +141,7 @@ subscribe(
   {
     item() {
       host.runsRevision++;
+      void refreshInfo();
     },
   },
 );

@@ -106,6 +106,7 @@ e2e('files opened from the desktop, and exports saved there', async (lab) => {
   await page.waitForURL(/#\/run\/1$/u);
   await page.getByText('result.brownout: 1 run imported.').waitFor();
   await page.locator('main canvas').first().waitFor();
+  await page.getByText('store 1 run').waitFor();
 
   // Once more, after it was deleted: one click brings it back.
   await (await lab.client()).call('runs.delete', { ids: [1] });
