@@ -82,7 +82,7 @@ export function runCore(tell: (message: FromCore) => void): (received: CoreMessa
   };
 }
 
-// eslint-disable-next-line @typescript-eslint/require-await -- what is thrown at once is told like what is thrown later
+/** Async, so that what is thrown at once is told like what is thrown later. */
 async function answerOf(service: Service | undefined, ask: AskMessage): Promise<AskAnswer<AskName>> {
   if (service === undefined) throw new ServiceError({ kind: 'unavailable', message: 'there is no engine' });
   switch (ask.name) {

@@ -62,7 +62,17 @@ export function showImported(fileName: string, runs: readonly KeptRun[], { alone
   const show = (id: number): void => {
     navigate('run', [id]);
   };
-  const action = first === undefined ? {} : { action: { title: 'Show', run: () => show(first.id) } };
+  const action =
+    first === undefined
+      ? {}
+      : {
+          action: {
+            title: 'Show',
+            run: () => {
+              show(first.id);
+            },
+          },
+        };
   if (alone && runs.length === 1 && first !== undefined) show(first.id);
   if (fresh.length > 0) {
     toast(`${fileName}: ${formatPlural(fresh.length, 'run')} imported.`, { tone: 'good', ...action });

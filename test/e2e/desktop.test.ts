@@ -137,7 +137,7 @@ e2e('files opened from the desktop, and exports saved there', async (lab) => {
   // An export asks the main process, which has the ticket; the one whose dialog is cancelled says nothing.
   await page.goto(page.url().replace(/#.*/u, '#/runs'));
   await page.getByRole('grid').getByText('Made elsewhere').waitFor();
-  for (const _again of [1, 2]) {
+  for (let time = 1; time <= 2; time++) {
     await page.getByRole('button', { name: 'Export' }).click();
     await page.getByRole('menuitem', { name: /^CSV \.csv/u }).click();
   }

@@ -33,7 +33,7 @@ async function aWholeDesktop(...args: Parameters<typeof aDesktop>): Promise<Part
   return { ...desktop, client };
 }
 
-const asPort = (port: FakePort): Parameters<typeof mainPortTransport>[0] => port as never;
+const asPort = (port: FakePort): Parameters<typeof mainPortTransport>[0] => port;
 
 /** Runs the core in this process, from the messages that its process got so far. */
 async function begin(child: FakeChild): Promise<void> {
@@ -45,7 +45,7 @@ async function begin(child: FakeChild): Promise<void> {
     receive({ message: message as never, transport: port === undefined ? undefined : mainPortTransport(asPort(port)) });
   };
   for (const one of child.received.splice(0)) give(one);
-  child.postMessage = ({ message }, ports = []) => {
+  child.postMessage = ({ message }, ports) => {
     give({ message, ports });
   };
   onTestFinished(async () => {
