@@ -36,7 +36,7 @@ export class FakeChild extends EventEmitter {
     this.module = module;
     this.options = options;
   }
-  postMessage({ message }: { message: { kind: string } }, ports: FakePort[] = []): void {
+  postMessage({ message }: { message: { kind: string } }, ports: FakePort[]): void {
     this.received.push({ message, ports });
   }
   kill(): boolean {
