@@ -72,6 +72,7 @@ e2e('a sweep under way is paused and resumed from its view, and forgotten from t
   expect(sweep.status).toBe('paused');
   expect(sweep.done).toBeLessThan(2000);
   await page.getByRole('button', { name: 'Resume' }).click();
+  await page.getByText(/^[1-9][\d,]* of 2,000 points/u).waitFor();
   await page.getByRole('button', { name: 'Pause' }).click();
   await page.getByRole('button', { name: 'Resume' }).waitFor();
   await page.goto(page.url().replace(/#.*/u, '#/sweeps'));
