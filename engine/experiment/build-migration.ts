@@ -12,6 +12,8 @@ import type { Experiment } from './schema.ts';
 /** Versions that sync every 5 s while auto-converge is on. */
 const PERIODIC_SYNC_SINCE = 9.2;
 const PERIODIC_SYNC_NS = 5e9;
+/** Versions that count multifd packets when they are written, not when they are queued. */
+const COUNTED_WHEN_WRITTEN_SINCE = 8.1;
 /** Versions with device state over multifd. */
 const DEVICE_STATE_SINCE = 10;
 
@@ -87,6 +89,7 @@ export function migrationConfig(experiment: Experiment, costs: Costs): Migration
     multifdChannels: multifd.enabled ? multifd.channels : 0,
     multifdZeroCopy: multifd.enabled && multifd.zero_copy,
     multifdFlushEachSection: multifd.enabled && multifd.flush_each_section,
+    multifdCountedWhenWritten: Number(migration.qemu) >= COUNTED_WHEN_WRITTEN_SINCE,
     multifdDeviceState: multifd.enabled && deviceStateOnChannels(multifd.device_state, migration.qemu),
     postcopy: postcopy.enabled
       ? { afterNs: postcopy.after, bandwidth: postcopy.bandwidth, preempt: postcopy.preempt }

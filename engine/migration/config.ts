@@ -45,6 +45,8 @@ export interface MigrationConfig {
   readonly multifdZeroCopy: boolean;
   /** The synchronisation of QEMU before 8.0: at the end of every section. */
   readonly multifdFlushEachSection: boolean;
+  /** The rate window counts a packet when a channel has written it (since 8.1), not when it is queued. */
+  readonly multifdCountedWhenWritten: boolean;
   /** Device state travels on the channels, all devices at once (10.0). */
   readonly multifdDeviceState: boolean;
   readonly postcopy: PostcopyConfig | null;
@@ -71,6 +73,7 @@ export const MIGRATION_DEFAULTS = {
   multifdChannels: 0,
   multifdZeroCopy: false,
   multifdFlushEachSection: false,
+  multifdCountedWhenWritten: true,
   multifdDeviceState: false,
   postcopy: null,
   mappedRamRate: null,

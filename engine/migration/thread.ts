@@ -4,38 +4,33 @@
 // One step of the loop:
 //   estimate = what bitmap and devices know; if estimate < threshold: exact query = dirty sync + devices asked again
 //   (nothing pending, or pending < threshold) and may switch over: blackout
-//   else RAM iterate (until the window is exceeded, 50 ms are over, or nothing is left), then one read of each device
-//   then close the window if 100 ms have passed, or sleep to its end if it is exceeded
+//   else one iteration (iteration.ts)
 // The comparison is strict; the threshold is 0 until the first window closes; a round ends by the threshold, not by a pass.
 // Nothing but the exact query syncs (and the 5 s timer of auto-converge, and the blackout). It holds the big lock: vCPUs that
 // need it stall.
 //
 // The thread is one actor: each call of run() does a piece of at most 1 ms of sending, or one call into trackers or devices,
-// and returns when that piece is over. Cancel and the lab's timeout act between pieces.
+// and returns when that piece is over. Cancel and the lab's timeout act between pieces (interruptions.ts).
 
 import { done, refuse, type Outcome } from '../core/errno.ts';
 import type { DirtyTracker, MigratableDevice } from '../core/ports.ts';
 import type { Actor } from '../core/scheduler.ts';
 import { Blackout, type BlackoutHost } from './blackout.ts';
+import { Chronicle } from './chronicle.ts';
 import type { MigrationConfig } from './config.ts';
 import { Convergence } from './convergence.ts';
 import { DevicePrecopy } from './device-precopy.ts';
 import { DirtySync } from './dirty-sync.ts';
 import { Interruptions } from './interruptions.ts';
+import { Iteration } from './iteration.ts';
 import type { MigrationParts } from './parts.ts';
 import { Postcopy } from './postcopy.ts';
 import { Xbzrle } from './xbzrle.ts';
 import { RamSave } from './ramsave.ts';
 import { canCancel, isFinal, nextStatus, type MigrationStatus } from './status.ts';
-import { multifdSyncBytes, streamCosts, StreamCounters, type StreamCosts } from './stream.ts';
-import { RateWindow, WINDOW_NS } from './window.ts';
-import { blockListBytes, MULTIFD_INIT_BYTES, PAGE_BYTES, RAM_SECTION_BYTES, STREAM_HEADER_BYTES } from './wire.ts';
-
-/** MAX_WAIT is 50 ms, compared as "more than 50" after truncation to whole ms. */
-export const RAM_CALL_NS = 51_000_000;
-const SLICE_NS = 1_000_000;
-/** A loop step in which nothing was sent still takes some time. */
-const IDLE_STEP_NS = 20_000;
+import { streamCosts, StreamCounters } from './stream.ts';
+import { RateWindow } from './window.ts';
+import { blockListBytes, MULTIFD_INIT_BYTES, PAGE_BYTES, STREAM_HEADER_BYTES } from './wire.ts';
 
 export type EndReason = 'completed' | 'cancelled' | 'timed out' | 'failed';
 
@@ -63,18 +58,16 @@ export class MigrationThread implements Actor, BlackoutHost {
   readonly xbzrle: Xbzrle | null;
   readonly #parts: MigrationParts;
   readonly #trackers: readonly DirtyTracker[];
-  readonly #running: StreamCosts;
   /** Its dirty syncs, and what they cost so far. */
   readonly syncs: DirtySync;
   readonly #precopy: DevicePrecopy;
   readonly #interruptions: Interruptions;
+  readonly #iteration: Iteration;
+  readonly #chronicle: Chronicle;
   #step: (nowNs: number) => number = (nowNs) => this.#setup(nowNs);
   #postcopyRequested = false;
   #busyUntilNs = -1;
-  #callEndNs = 0;
-  #carryNs = 0;
   #stepStartNs = 0;
-  #passes = 0;
   #trackersStarted = 0;
   #devicesSetUp = 0;
 
@@ -84,12 +77,19 @@ export class MigrationThread implements Actor, BlackoutHost {
     this.ram = new RamSave(parts.ram);
     this.#trackers = parts.ram.trackers;
     this.window = new RateWindow(parts.config, 0);
-    this.#running = streamCosts(parts.config, false);
     this.convergence = new Convergence(parts.config, parts.guest, parts.emit);
     this.syncs = new DirtySync(parts, this.ram, this.convergence);
     this.#precopy = new DevicePrecopy(() => this.devices, this.counters, parts.config.linkBandwidth);
     this.#interruptions = new Interruptions(parts.config.timeoutNs, parts.config.costs.link_timeout);
     this.xbzrle = parts.xbzrle === null ? null : new Xbzrle(parts.xbzrle);
+    this.#chronicle = new Chronicle(parts.emit);
+    this.#iteration = new Iteration({
+      ...{ config: parts.config, ram: this.ram, counters: this.counters, window: this.window },
+      ...{ convergence: this.convergence, xbzrle: this.xbzrle, guest: parts.guest, precopy: this.#precopy },
+      periodicSync: (nowNs) => {
+        this.#periodicSync(nowNs);
+      },
+    });
   }
 
   /** Those that are plugged now; none comes or goes while a migration is under way. */
@@ -157,14 +157,7 @@ export class MigrationThread implements Actor, BlackoutHost {
     for (const next of ['postcopy-recover-setup', 'postcopy-recover', 'postcopy-active'] as const) {
       this.status = nextStatus(this.status, next);
     }
-    const text = 'post-copy recovered';
-    this.#parts.emit({
-      timeNs: nowNs,
-      durationNs: 0,
-      kind: 'note',
-      text,
-      detail: { left: this.ram.left },
-    });
+    this.#chronicle.recovered(nowNs, this.ram.left);
   }
 
   // --- set-up -------------------------------------------------------------------------------------------------------
@@ -201,7 +194,7 @@ export class MigrationThread implements Actor, BlackoutHost {
   #activate(nowNs: number): number {
     this.status = nextStatus(this.status, 'active');
     this.setupNs = nowNs - this.startNs;
-    this.#phase('setup', this.startNs, nowNs);
+    this.#chronicle.phase('setup', this.startNs, nowNs);
     this.#parts.moment(nowNs, 'precopy');
     return this.#decide(nowNs);
   }
@@ -245,53 +238,14 @@ export class MigrationThread implements Actor, BlackoutHost {
   }
 
   #beginIteration(nowNs: number): number {
-    this.ram.beginCall();
-    this.#callEndNs = nowNs + RAM_CALL_NS;
-    this.#step = (at) => this.#iterateRam(at);
-    return this.#iterateRam(nowNs);
+    this.#iteration.begin(nowNs, this.#stepStartNs);
+    this.#step = (at) => this.#iterate(at);
+    return this.#iterate(nowNs);
   }
 
-  #iterateRam(nowNs: number): number {
-    const sent = this.ram.send(nowNs, this.#running, this.counters, {
-      sliceNs: SLICE_NS,
-      room: (bytes) => this.window.pagesUntilExceeded(this.counters.transferred, bytes),
-      callNs: this.#callEndNs - nowNs,
-      encode: this.xbzrle === null ? null : (page) => this.xbzrle!.encode(page, this.ram.syncs, false),
-      encodeNs: this.config.costs.xbzrle_encode,
-    });
-    if (sent.lockHeldNs > 0) this.#parts.guest.stall(sent.lockHeldNs * this.config.costs.lock_stall);
-    const callOver = sent.empty || sent.callOver || sent.rateExceeded;
-    const passOver = this.ram.passes !== this.#passes;
-    this.#passes = this.ram.passes;
-    const { multifdChannels, multifdFlushEachSection, costs } = this.config;
-    let syncNs = 0;
-    if (multifdChannels > 0 && (multifdFlushEachSection ? callOver : passOver)) {
-      this.counters.protocolBytes += multifdSyncBytes(multifdChannels);
-      syncNs = costs.multifd_sync;
-    }
-    const exact = sent.ns + syncNs + this.#carryNs;
-    const ns = Math.floor(exact);
-    this.#carryNs = exact - ns;
-    if (callOver) {
-      this.counters.protocolBytes += RAM_SECTION_BYTES;
-      this.#step = (at) => this.#iterateDevices(at);
-    }
-    return nowNs + ns;
-  }
-
-  #iterateDevices(nowNs: number): number {
-    const nextNs = nowNs + this.#precopy.iterate(nowNs);
-    this.#step = (at) => this.#rateStep(at);
-    return nextNs === this.#stepStartNs ? nextNs + IDLE_STEP_NS : nextNs;
-  }
-
-  #rateStep(nowNs: number): number {
-    this.#periodicSync(nowNs);
-    const { counters, ram, window } = this;
-    window.update(nowNs, counters.transferred, counters.pages, ram.dirtyBytesLastSync, this.convergence.dirtyPagesRate);
-    if (window.exceeded(counters.transferred)) {
-      return Math.max(nowNs, window.startNs + WINDOW_NS) + Math.round(this.config.costs.rate_slack);
-    }
+  #iterate(nowNs: number): number {
+    const next = this.#iteration.run(nowNs);
+    if (next !== null) return next;
     this.#step = (at) => this.#decide(at);
     return this.#decide(nowNs);
   }
@@ -315,7 +269,7 @@ export class MigrationThread implements Actor, BlackoutHost {
   // --- the blackout -------------------------------------------------------------------------------------------------
 
   #beginBlackout(nowNs: number, toPostcopy: boolean): number {
-    this.#phase('precopy', this.startNs + this.setupNs, nowNs);
+    this.#chronicle.phase('precopy', this.startNs + this.setupNs, nowNs);
     this.stopNs = nowNs;
     this.#parts.moment(nowNs, 'switchover');
     this.blackout = new Blackout(this, nowNs, this.#precopy.sentBytes, toPostcopy);
@@ -340,16 +294,7 @@ export class MigrationThread implements Actor, BlackoutHost {
     this.#parts.guest.stop(nowNs);
     this.#parts.moment(nowNs, 'stop');
     this.#parts.stopped();
-    this.#parts.emit({
-      timeNs: nowNs,
-      durationNs: 0,
-      kind: 'stop',
-      text: 'guest stopped',
-      detail: {
-        left: this.ram.left,
-        thresholdBytes: Math.round(this.window.thresholdBytes),
-      },
-    });
+    this.#chronicle.stopped(nowNs, this.ram.left, this.window.thresholdBytes);
   }
 
   finalSync(nowNs: number): number {
@@ -367,14 +312,14 @@ export class MigrationThread implements Actor, BlackoutHost {
     const { costs, postcopy } = this.config;
     this.status = nextStatus(this.status, 'postcopy-active');
     this.downtimeEndNs = nowNs;
-    this.#phase('switchover', this.stopNs, nowNs);
+    this.#chronicle.phase('switchover', this.stopNs, nowNs);
     for (const tracker of this.#trackers) tracker.stop(nowNs);
     this.convergence.release(nowNs);
     this.window.setMaxBandwidth(postcopy!.bandwidth);
     this.postcopy = new Postcopy({
       ram: this.ram,
       counters: this.counters,
-      pageCosts: this.#running,
+      pageCosts: streamCosts(this.config, false),
       faultNs: postcopy!.preempt ? costs.postcopy_fault_preempt : costs.postcopy_fault,
       hostPagePages: this.#parts.ram.hostPagePages,
       linkUpNs: () => this.#interruptions.linkUpNs,
@@ -390,7 +335,7 @@ export class MigrationThread implements Actor, BlackoutHost {
     this.status = nextStatus(this.status, 'completed');
     this.end = 'completed';
     this.endNs = nowNs;
-    this.#phase('post-copy', this.downtimeEndNs, nowNs);
+    this.#chronicle.phase('post-copy', this.downtimeEndNs, nowNs);
     this.#parts.guest.stop(Math.max(nowNs, this.resumeNs));
     this.#end(nowNs);
     return Infinity;
@@ -401,7 +346,7 @@ export class MigrationThread implements Actor, BlackoutHost {
     this.end = 'completed';
     this.endNs = nowNs;
     this.downtimeEndNs = nowNs;
-    this.#phase('switchover', this.stopNs, nowNs);
+    this.#chronicle.phase('switchover', this.stopNs, nowNs);
     for (const device of this.devices) device.finish(nowNs);
     for (const tracker of this.#trackers) tracker.stop(nowNs);
     this.convergence.release(nowNs);
@@ -419,30 +364,12 @@ export class MigrationThread implements Actor, BlackoutHost {
   #resumeEvent(nowNs: number): void {
     this.resumeNs = nowNs;
     const text = this.config.mappedRamRate === null ? 'guest runs at the destination' : 'guest is in the file';
-    const detail = { blackoutNs: nowNs - this.stopNs };
-    this.#parts.emit({
-      timeNs: nowNs,
-      durationNs: 0,
-      kind: 'resume',
-      text,
-      detail,
-    });
+    this.#chronicle.resumed(nowNs, text, { blackoutNs: nowNs - this.stopNs });
     this.#parts.moment(nowNs, 'resume');
   }
 
   #end(nowNs: number): void {
-    if (this.xbzrle !== null) {
-      const { pages, bytes, misses, overflows, unchanged } = this.xbzrle;
-      const text = `XBZRLE: ${pages} hits in ${bytes} bytes, ${misses} misses`;
-      const detail = { pages, bytes, misses, overflows, unchanged };
-      this.#parts.emit({
-        timeNs: nowNs,
-        durationNs: 0,
-        kind: 'note',
-        text,
-        detail,
-      });
-    }
+    if (this.xbzrle !== null) this.#chronicle.encoded(nowNs, this.xbzrle);
     this.#parts.moment(nowNs, 'end');
     this.#parts.ended(nowNs);
   }
@@ -465,40 +392,17 @@ export class MigrationThread implements Actor, BlackoutHost {
     for (const tracker of this.#trackers.slice(0, this.#trackersStarted)) tracker.stop(nowNs);
     this.convergence.release(nowNs);
     const phaseStartNs = this.stopNs >= 0 ? this.stopNs : this.startNs + this.setupNs;
-    this.#phase(this.stopNs >= 0 ? 'switchover' : 'precopy', phaseStartNs, nowNs);
-    this.#parts.emit({
-      timeNs: nowNs,
-      durationNs: 0,
-      kind: end === 'failed' ? 'error' : 'note',
-      text: error === '' ? end : `${end}: ${error}`,
-      detail: {},
-    });
+    this.#chronicle.phase(this.stopNs >= 0 ? 'switchover' : 'precopy', phaseStartNs, nowNs);
+    this.#chronicle.gaveUp(nowNs, end, error);
     if (there) {
       this.#parts.guest.stop(Math.max(nowNs, this.resumeNs));
     } else if (this.stopNs >= 0) {
       this.#parts.guest.resume(nowNs);
       this.resumeNs = nowNs;
-      this.#parts.emit({
-        timeNs: nowNs,
-        durationNs: 0,
-        kind: 'resume',
-        text: 'guest runs at the source',
-        detail: {},
-      });
+      this.#chronicle.resumed(nowNs, 'guest runs at the source', {});
       this.#parts.moment(nowNs, 'resume');
     }
     this.#end(nowNs);
     return Infinity;
-  }
-
-  #phase(name: string, fromNs: number, toNs: number): void {
-    if (toNs < fromNs) return;
-    this.#parts.emit({
-      timeNs: fromNs,
-      durationNs: toNs - fromNs,
-      kind: 'phase',
-      text: name,
-      detail: {},
-    });
   }
 }

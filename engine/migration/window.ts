@@ -54,13 +54,18 @@ export class RateWindow {
   }
 
   exceeded(transferred: number): boolean {
-    return this.limitBytes !== 0 && transferred - this.#startBytes > this.limitBytes;
+    return this.roomBytes(transferred) < 0;
+  }
+
+  /** Bytes that may still go without the window being exceeded; Infinity without a limit, negative once it is. */
+  roomBytes(transferred: number): number {
+    return this.limitBytes === 0 ? Infinity : this.limitBytes - this.usedBytes(transferred);
   }
 
   /** How many pages of `pageBytes` go out before the window is exceeded: the page that crosses the limit still goes. */
   pagesUntilExceeded(transferred: number, pageBytes: number): number {
-    if (this.limitBytes === 0) return Infinity;
-    const room = this.limitBytes - (transferred - this.#startBytes);
+    const room = this.roomBytes(transferred);
+    if (room === Infinity) return Infinity;
     if (room >= 0 && pageBytes === 0) return Infinity;
     return room < 0 ? 0 : Math.floor(room / pageBytes) + 1;
   }
