@@ -6,7 +6,8 @@ import { looksLikeDomjobinfo, readDomjobinfo } from './domjobinfo.ts';
 import { looksLikeGuestperf, readGuestperf } from './guestperf.ts';
 import { FORMAT_NAMES, type ImportFormat, type ImportedRun } from './imported.ts';
 import { parseDocument } from './json.ts';
-import { looksLikeMeasured, readMeasured } from './measured.ts';
+import { looksLikeMeasured } from './measured-file.ts';
+import { readMeasured } from './measured.ts';
 import { ImportError } from './problem.ts';
 import { looksLikeQmp, readQmpLog } from './qmplog.ts';
 
@@ -85,7 +86,12 @@ function documentOf(text: string): unknown {
   }
 }
 
-function decode(bytes: Uint8Array, file: string): string {
+/** The text of a file: UTF-8, with or without a byte order mark. */
+export function decode(bytes: Uint8Array, file: string): string {
+  const [first, second] = bytes;
+  if (first === 0x1f && second === 0x8b) throw new ImportError(file, {}, 'is compressed by gzip: unpack it first');
+  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff))
+    throw new ImportError(file, {}, 'is a text in UTF-16: save it as UTF-8');
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {

@@ -1,82 +1,25 @@
-// Measured migrations as files: what was configured, how fast the guest wrote before, and (unless it was removed) what
-// happened. A predictor may read `config`, `environment` and the write rate before the migration; the rest is read here
-// only to be compared with the prediction.
+// Measured migrations as validation sees them: what was configured, how fast the guest wrote before, and (unless it was
+// removed) what happened. A predictor may read configuration, environment and the write rate before the migration; the rest
+// is read here only to be compared with the prediction.
+//
+// One broken file never costs the others their prediction, and a broken measurement not that of its own configuration.
 
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import * as z from 'zod';
-
-const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
-const amount = z.number().min(0).max(1e15);
-const percent = z.number().min(1).max(100);
-
-const configSchema = z.object({
-  guest_memory_mib: count.min(4),
-  filled_pages: count,
-  pattern: z.enum(['idle', 'seq', 'uniform', 'hotcold', 'window', 'burst']),
-  working_set_pages: count,
-  target_page_writes_per_s: amount,
-  full_speed: z.boolean(),
-  catchup_ms: amount,
-  max_bandwidth_bytes_per_s: amount,
-  downtime_limit_ms: amount,
-  multifd_channels: count.max(255).default(0),
-  auto_converge: z.boolean().default(false),
-  xbzrle: z.boolean().default(false),
-  cancel_after_s: amount,
-  cpu_throttle_initial_pct: percent.optional(),
-  cpu_throttle_increment_pct: percent.optional(),
-  max_cpu_throttle_pct: percent.optional(),
-  throttle_trigger_threshold_pct: percent.optional(),
-  hot_pages: count.optional(),
-  hot_write_share: z.number().min(0).max(1).optional(),
-  phase_ms: amount.optional(),
-  region_pages: count.optional(),
-});
-
-/** One rate, or one for each repeat. */
-const rateSchema = z.object({ before_pages_per_s: z.union([amount, z.array(amount)]).nullish() });
-
-const finalSchema = z.object({
-  'total-time': amount,
-  downtime: amount,
-  'setup-time': amount.optional(),
-  ram: z.object({
-    transferred: amount,
-    'dirty-sync-count': amount,
-    normal: amount,
-    duplicate: amount,
-    'downtime-bytes': amount.optional(),
-  }),
-});
-
-const rows = z.array(z.array(z.unknown()));
-const repeatSchema = z.object({
-  outcome: z.string().nullish(),
-  guest_rate: rateSchema.nullish(),
-  /** A cancelled run keeps no counters here. */
-  final: z.unknown().optional(),
-  last_active_sample: z.array(z.unknown()).nullish(),
-  bandwidth_windows: rows.nullish(),
-  marks: z
-    .object({
-      setup_complete_ms: amount.nullish(),
-      vm_stop_ms: amount.nullish(),
-    })
-    .nullish(),
-  stop_to_resume_ms: amount.nullish(),
-});
-
-const fileSchema = z.object({
-  name: z.string().min(1).max(200),
-  config: configSchema,
-  environment: z.object({ accelerator: z.string().default('') }).default({ accelerator: '' }),
-  guest_rate: rateSchema.nullish(),
-  sample_fields: z.array(z.string()).nullish(),
-  repeats: z.array(repeatSchema).nullish(),
-});
-
-export type MeasuredConfig = z.infer<typeof configSchema>;
+import { basename, join } from 'node:path';
+import { NS_PER_MS } from '../../engine/core/units.ts';
+import { figuresOfMigrate, type Figures } from '../qemu/figures.ts';
+import { parseDocument } from '../import/json.ts';
+import {
+  lastActiveRow,
+  looksLikeMeasured,
+  measuredFile,
+  sampleRows,
+  type MeasuredFile,
+  type MeasuredRepeat,
+} from '../import/measured-file.ts';
+import { ImportError } from '../import/problem.ts';
+import { decode } from '../import/read.ts';
+import { readConfig, type MeasuredConfig } from './config.ts';
 
 /** Outcomes as the measurements name them. */
 export const OUTCOMES = ['converged', 'converged-throttled', 'cancelled-not-converging'] as const;
@@ -105,7 +48,7 @@ export interface Measured {
   readonly name: string;
   readonly file: string;
   readonly config: MeasuredConfig;
-  readonly accelerator: string;
+  readonly environment: MeasuredEnvironment;
   /** Page writes per second before each repeat's migration. */
   readonly ratesBefore: readonly number[];
   readonly repeats: readonly Repeat[];
@@ -113,97 +56,188 @@ export interface Measured {
   readonly details: readonly RepeatDetail[];
 }
 
-/** A file that is not a measured migration: the message names the file, the field and what would be right. */
-export class MeasuredFileError extends Error {
-  override readonly name = 'MeasuredFileError';
+export interface MeasuredEnvironment {
+  /** As the file words it; '' where it does not say. */
+  readonly accelerator: string;
+  readonly qemu: string;
+  readonly vcpus: number;
+}
+
+export interface MeasuredFolder {
+  readonly measured: readonly Measured[];
+  /** Files that cannot be predicted, and why. */
+  readonly problems: readonly ImportError[];
+  /** What was left aside: other documents, measurements that cannot be read, fields that are not known. */
+  readonly notes: readonly string[];
 }
 
 const MAX_FILE_BYTES = 64 << 20;
 
-/** Every `*.json` file of a folder, by name. */
-export function readMeasuredFolder(folder: string): Measured[] {
-  let names: string[];
-  try {
-    names = readdirSync(folder);
-  } catch (error) {
-    throw new MeasuredFileError(`${folder}: cannot be read as a folder of measured migrations (${String(error)})`);
+/** Every `*.json` file of a folder, by name; or one file. Throws ImportError where there is nothing to read. */
+export function readMeasuredFolder(path: string): MeasuredFolder {
+  const files = filesOf(path);
+  const measured: Measured[] = [];
+  const problems: ImportError[] = [];
+  const notes: string[] = [];
+  const unknown = new Map<string, number>();
+  for (const file of files) {
+    try {
+      const read = readMeasuredFile(file);
+      if (read === undefined) {
+        notes.push(`${file}: no measured migration (it has no "config"): left aside`);
+        continue;
+      }
+      measured.push(read.measured);
+      notes.push(...read.notes);
+      for (const field of read.unknown) unknown.set(field, (unknown.get(field) ?? 0) + 1);
+    } catch (error) {
+      if (!(error instanceof ImportError)) throw error;
+      problems.push(error);
+    }
   }
-  const files = names.filter((name) => name.endsWith('.json')).sort((a, b) => (a < b ? -1 : 1));
-  if (files.length === 0) throw new MeasuredFileError(`${folder}: holds no *.json file of a measured migration`);
-  return files.map((name) => readMeasured(join(folder, name)));
+  for (const [field, count] of unknown)
+    notes.push(`${field}: not known here and not considered (${count} ${count === 1 ? 'file' : 'files'})`);
+  if (measured.length === 0 && problems.length === 0)
+    throw new ImportError(path, {}, 'holds no *.json file of a measured migration');
+  return { measured, problems, notes };
 }
 
+/** One file that must be a measured migration. */
 export function readMeasured(file: string): Measured {
-  if (statSync(file).size > MAX_FILE_BYTES) throw new MeasuredFileError(`${file}: larger than 64 MiB`);
-  let value: unknown;
-  try {
-    value = JSON.parse(readFileSync(file, 'utf8'));
-  } catch (error) {
-    throw new MeasuredFileError(`${file}: not JSON: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  const parsed = fileSchema.safeParse(value);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    throw new MeasuredFileError(`${file}: ${issue.path.map(String).join('.')}: ${issue.message}`);
-  }
-  return measuredOf(file, parsed.data);
+  const read = readMeasuredFile(file);
+  if (read === undefined) throw new ImportError(file, { path: 'config' }, 'is missing: no measured migration');
+  return read.measured;
 }
 
-type FileContents = z.infer<typeof fileSchema>;
-type RepeatContents = z.infer<typeof repeatSchema>;
+function filesOf(path: string): string[] {
+  try {
+    if (!statSync(path).isDirectory()) return [path];
+    const names = readdirSync(path).filter((name) => name.endsWith('.json'));
+    return names.sort((a, b) => (a < b ? -1 : 1)).map((name) => join(path, name));
+  } catch (error) {
+    throw new ImportError(path, {}, `cannot be opened (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`);
+  }
+}
 
-function measuredOf(file: string, contents: FileContents): Measured {
-  const { name, config, environment, guest_rate: rate } = contents;
+interface Read {
+  readonly measured: Measured;
+  readonly notes: readonly string[];
+  readonly unknown: readonly string[];
+}
+
+/** undefined: some other JSON document. */
+function readMeasuredFile(file: string): Read | undefined {
+  let bytes: Uint8Array;
+  try {
+    if (statSync(file).size > MAX_FILE_BYTES) throw new ImportError(file, {}, 'is larger than 64 MiB');
+    bytes = readFileSync(file);
+  } catch (error) {
+    if (error instanceof ImportError) throw error;
+    throw new ImportError(file, {}, `cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`);
+  }
+  const value = parseDocument(decode(bytes, file), file);
+  if (!looksLikeMeasured(value)) return undefined;
+  try {
+    return readOf(measuredFile(value, file), file, []);
+  } catch (error) {
+    if (!(error instanceof ImportError) || error.path?.startsWith('config') === true) throw error;
+    // The configuration alone is enough for a prediction.
+    const note = `${error.message}: predicted all the same, without a measurement to compare with`;
+    return readOf(measuredFile(withoutMeasurement(value), file), file, [note]);
+  }
+}
+
+/** Configuration and the rate before, as far as they can be told. */
+function withoutMeasurement(value: unknown): unknown {
+  const { name, config, environment, guest_rate: rate, repeats } = value as Record<string, unknown>;
+  const before = (holder: unknown): unknown => {
+    const rates = (holder as { before_pages_per_s?: unknown } | null | undefined)?.before_pages_per_s;
+    return typeof rates === 'number' && Number.isFinite(rates) && rates >= 0 ? { before_pages_per_s: rates } : null;
+  };
+  return {
+    ...{ name: typeof name === 'string' && name !== '' ? name : null, config, environment, guest_rate: before(rate) },
+    repeats: Array.isArray(repeats)
+      ? repeats.map((repeat) => ({ guest_rate: before((repeat as { guest_rate?: unknown } | null)?.guest_rate) }))
+      : null,
+  };
+}
+
+function readOf(contents: MeasuredFile, file: string, notes: readonly string[]): Read {
+  const { config, unknown } = readConfig(contents, file);
   const repeats = contents.repeats ?? [];
-  const ratesBefore = [...repeats.map((repeat) => repeat.guest_rate), rate]
+  const ratesBefore = [...repeats.map((repeat) => repeat.guest_rate), contents.guest_rate]
     .flatMap((entry) => entry?.before_pages_per_s)
     .filter((value) => typeof value === 'number');
-  const whole = repeats.flatMap((repeat) => {
-    const read = repeatOf(repeat, contents.sample_fields ?? []);
+  const whole = repeats.flatMap((repeat, i) => {
+    const read = repeatOf(contents, repeat, `repeats[${i}]`, file);
     return read === null ? [] : [{ read, detail: detailOf(repeat) }];
   });
-  return {
-    name,
+  const measured: Measured = {
+    name: contents.name ?? basename(file, '.json'),
     file,
     config,
-    accelerator: environment.accelerator,
+    environment: environmentOf(contents),
     ratesBefore,
     repeats: whole.map(({ read }) => read),
     details: whole.map(({ detail }) => detail),
   };
+  return { measured, notes, unknown };
+}
+
+function environmentOf({ config, environment }: MeasuredFile): MeasuredEnvironment {
+  const text = (key: string): string => (typeof environment?.[key] === 'string' ? environment[key] : '');
+  const vcpus = config['vcpus'] ?? environment?.['vcpus'];
+  return { accelerator: text('accelerator'), qemu: text('qemu'), vcpus: typeof vcpus === 'number' ? vcpus : 1 };
 }
 
 /** Null where what happened was removed from the file, or cannot be told. */
-function repeatOf(repeat: RepeatContents, sampleFields: readonly string[]): Repeat | null {
-  const outcome = OUTCOMES.find((known) => known === repeat.outcome);
+function repeatOf(contents: MeasuredFile, repeat: MeasuredRepeat, path: string, file: string): Repeat | null {
+  const final = repeat.final ? figuresOfMigrate(repeat.final) : undefined;
+  const outcome = outcomeOf(contents, repeat, final, path, file);
   if (outcome === undefined) return null;
-  const final = finalSchema.safeParse(repeat.final);
-  if (final.success) {
-    const { ram } = final.data;
-    return {
-      outcome,
-      totalMs: final.data['total-time'],
-      downtimeMs: final.data.downtime,
-      bytes: ram.transferred,
-      rounds: ram['dirty-sync-count'],
-    };
-  }
   // Counters of a cancelled run: the last sample before the cancel.
-  const last = repeat.last_active_sample ?? [];
-  const field = (name: string): unknown => last[sampleFields.indexOf(name)];
-  const [bytes, rounds] = [field('transferred'), field('dirty_sync_count')];
-  if (typeof bytes !== 'number' || typeof rounds !== 'number') return null;
-  return { outcome, totalMs: null, downtimeMs: null, bytes, rounds };
+  const counting = final?.sentBytes != null ? final : lastActiveRow(contents, repeat, path, file)?.figures;
+  if (counting?.sentBytes == null || counting.syncs === null) return null;
+  const converged = outcome !== 'cancelled-not-converging';
+  const ms = (ns: number | null | undefined): number | null => (ns == null || !converged ? null : ns / NS_PER_MS);
+  if (converged && (ms(final?.elapsedNs) === null || ms(final?.downtimeNs) === null)) return null;
+  return {
+    outcome,
+    totalMs: ms(final?.elapsedNs),
+    downtimeMs: ms(final?.downtimeNs),
+    bytes: counting.sentBytes,
+    rounds: counting.syncs,
+  };
 }
 
-function detailOf(repeat: RepeatContents): RepeatDetail {
-  const final = finalSchema.safeParse(repeat.final);
+/** By the name the measurement gave it, which may be finer than ours; else by how it ended. */
+function outcomeOf(
+  contents: MeasuredFile,
+  repeat: MeasuredRepeat,
+  final: Figures | undefined,
+  path: string,
+  file: string,
+): MigrationOutcome | undefined {
+  const { outcome } = repeat;
+  if (typeof outcome === 'string') {
+    if (outcome.startsWith('converged-throttled')) return 'converged-throttled';
+    if (outcome.startsWith('converged')) return 'converged';
+    return outcome.startsWith('cancelled') ? 'cancelled-not-converging' : undefined;
+  }
+  if (final?.status === 'cancelled') return 'cancelled-not-converging';
+  if (final?.status !== 'completed') return undefined;
+  const throttled = sampleRows(contents, repeat, path, file).some(({ figures }) => (figures.throttlePercent ?? 0) > 0);
+  return throttled ? 'converged-throttled' : 'converged';
+}
+
+function detailOf(repeat: MeasuredRepeat): RepeatDetail {
+  const ram = repeat.final?.ram;
   return {
-    setupMs: repeat.marks?.setup_complete_ms ?? null,
+    setupMs: repeat.marks?.['setup_complete_ms'] ?? null,
     stopToResumeMs: repeat.stop_to_resume_ms ?? null,
-    stoppedBytes: final.success ? (final.data.ram['downtime-bytes'] ?? null) : null,
-    normalPages: final.success ? final.data.ram.normal : 0,
-    zeroPages: final.success ? final.data.ram.duplicate : 0,
+    stoppedBytes: ram?.['downtime-bytes'] ?? null,
+    normalPages: ram?.normal ?? 0,
+    zeroPages: ram?.duplicate ?? 0,
     windowEndsMs: (repeat.bandwidth_windows ?? []).map((row) => Number(row[0])).filter(Number.isFinite),
   };
 }

@@ -3,7 +3,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { calibrate } from '../../validate/calibrate.ts';
-import { MeasuredFileError, readMeasuredFolder, type Measured } from '../../validate/measured.ts';
+import { ImportError } from '../../import/problem.ts';
+import { readMeasuredFolder, type MeasuredFolder } from '../../validate/measured.ts';
 import { figuresOf, jsonReport, markdownTable, textReport } from '../../validate/report.ts';
 import { scatterSvg } from '../../validate/scatter.ts';
 import type { Case, Verdict } from '../../validate/errors.ts';
@@ -19,7 +20,7 @@ export const command: Command = {
   operands: '[FOLDER]',
   purpose: 'predict measured migrations and report the error',
   details:
-    'FOLDER holds measured migrations as *.json; without it, the ones that come with Brownout. Each is predicted from its configuration and the guest’s write rate before the migration alone, then compared with what was measured, if the file says. Files the host profile was calibrated from are shown but not judged.',
+    'FOLDER holds measured migrations as *.json (or is one such file); without it, the ones that come with Brownout. Each is predicted from its configuration and the guest’s write rate before the migration alone, then compared with what was measured, if the file says. Files the host profile was calibrated from are shown but not judged. A file that cannot be read costs the others nothing; the exit code is 2 then.',
   options: {
     json: { type: 'boolean', help: 'one JSON document: an array of {name, predicted, measured}' },
     calibrate: { type: 'boolean', help: 'print the host constants that the idle runs of FOLDER tell, as JSON' },
@@ -27,13 +28,20 @@ export const command: Command = {
   },
   takes: [0, 1],
   async run(words, terminal) {
-    let measured: Measured[];
+    let folder: MeasuredFolder;
     try {
-      measured = readMeasuredFolder(words.positionals[0] ?? MEASURED);
+      folder = readMeasuredFolder(words.positionals[0] ?? MEASURED);
     } catch (error) {
-      if (error instanceof MeasuredFileError) throw new UsageError(printable(error.message));
+      if (error instanceof ImportError) throw new UsageError(printable(error.message));
       throw error;
     }
+    const { measured } = folder;
+    const complain = (problems: readonly ImportError[]): void => {
+      for (const { message } of problems) terminal.say(printable(message));
+    };
+    for (const note of folder.notes) terminal.say(printable(note));
+    complain(folder.problems);
+    if (measured.length === 0) return folder.problems.length === 0 ? EXIT.done : EXIT.wrongInput;
     if (words.flag('calibrate')) {
       const idle = measured.filter(({ config }) => config.pattern === 'idle');
       if (idle.length === 0) throw new UsageError('no idle guest among the files: calibration takes nothing else');
@@ -42,7 +50,7 @@ export const command: Command = {
     }
     const pool = new SimulationPool();
     try {
-      const { cases, verdict } = await validate(
+      const { cases, problems, verdict } = await validate(
         measured,
         (experiment, sink) => pool.run(experiment, sink, { signal: terminal.interrupted }),
         (name, index) => {
@@ -52,9 +60,10 @@ export const command: Command = {
       );
       terminal.progress('');
       terminal.out(words.flag('json') ? `${printableJson(jsonReport(cases))}\n` : `${textReport(cases, verdict)}\n`);
-      const folder = words.text('write');
-      if (folder !== undefined) writeReport(folder, cases, verdict);
-      return EXIT.done;
+      complain(problems);
+      const target = words.text('write');
+      if (target !== undefined) writeReport(target, cases, verdict);
+      return folder.problems.length + problems.length === 0 ? EXIT.done : EXIT.wrongInput;
     } catch (error) {
       if (terminal.interrupted.aborted) return EXIT.interrupted;
       throw error;
