@@ -7,7 +7,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { NS_PER_MS } from '../../engine/core/units.ts';
-import { figuresOfMigrate, type Figures } from '../qemu/figures.ts';
+import { figuresOfMigrate, NO_FIGURES, type Figures } from '../qemu/figures.ts';
 import { parseDocument } from '../import/json.ts';
 import {
   lastActiveRow,
@@ -196,17 +196,19 @@ function repeatOf(contents: MeasuredFile, repeat: MeasuredRepeat, path: string, 
   const outcome = outcomeOf(contents, repeat, final, path, file);
   if (outcome === undefined) return null;
   // Counters of a cancelled run: the last sample before the cancel.
-  const counting = final?.sentBytes != null ? final : lastActiveRow(contents, repeat, path, file)?.figures;
-  if (counting?.sentBytes == null || counting.syncs === null) return null;
+  const ended = final !== undefined && final.sentBytes !== null;
+  const { sentBytes, syncs } = (ended ? final : lastActiveRow(contents, repeat, path, file)?.figures) ?? NO_FIGURES;
+  if (sentBytes === null || syncs === null) return null;
   const converged = outcome !== 'cancelled-not-converging';
-  const ms = (ns: number | null | undefined): number | null => (ns == null || !converged ? null : ns / NS_PER_MS);
+  const ms = (ns: number | null | undefined): number | null =>
+    ns === null || ns === undefined || !converged ? null : ns / NS_PER_MS;
   if (converged && (ms(final?.elapsedNs) === null || ms(final?.downtimeNs) === null)) return null;
   return {
     outcome,
     totalMs: ms(final?.elapsedNs),
     downtimeMs: ms(final?.downtimeNs),
-    bytes: counting.sentBytes,
-    rounds: counting.syncs,
+    bytes: sentBytes,
+    rounds: syncs,
   };
 }
 
