@@ -174,6 +174,11 @@ export class Lab {
     for (const context of this.#contexts) await context.close();
     this.#client?.close();
     await this.#host?.close();
+    this.removeStore();
+  }
+
+  /** For who has no time to close: a process that is being left. */
+  removeStore(): void {
     if (process.env['BROWNOUT_E2E_KEEP'] === undefined) rmSync(this.#folder, { recursive: true, force: true });
   }
 

@@ -27,12 +27,17 @@ const SEED = 1;
 /** The interval of a median. `values` must not be empty. */
 export function medianInterval(values: Iterable<number>, options: BootstrapOptions = {}): Interval {
   const sample = sorted(values);
+  if (isConstant(sample)) return { low: sample[0]!, high: sample[0]! };
   return intervalOf(options, 'median', (draw) => draw(sample));
 }
 
 /** The interval of median(b) − median(a). Neither may be empty. */
 export function differenceInterval(a: Iterable<number>, b: Iterable<number>, options: BootstrapOptions = {}): Interval {
   const [from, to] = [sorted(a), sorted(b)];
+  if (isConstant(from) && isConstant(to)) {
+    const difference = to[0]! - from[0]!;
+    return { low: difference, high: difference };
+  }
   return intervalOf(options, 'difference', (draw) => {
     const before = draw(from);
     return draw(to) - before;
@@ -52,6 +57,9 @@ function intervalOf(
   const tail = (1 - confidence) / 2;
   return { low: quantileSorted(found, tail), high: quantileSorted(found, 1 - tail) };
 }
+
+/** However it is drawn from, it comes out the same: most figures of a simulation's repeats do. */
+const isConstant = (sample: Float64Array): boolean => sample[0] === sample.at(-1);
 
 /** Of a sorted sample the median of a resample is found by the counts of its positions, without sorting values. */
 function resampledMedian(sample: Float64Array, random: RandomStream): number {

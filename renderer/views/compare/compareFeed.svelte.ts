@@ -1,66 +1,36 @@
 // The samples of several runs on one axis: of the part that is shown, least and greatest in about two stretches a pixel, so that
 // fifty runs of a million samples are a few megabytes here and every extreme is still drawn.
 //
-// One question a run holds all series of all panels; a few are under way at a time. By start and by stop a run's times are moved
-// by its offset when they are drawn; by round they are mapped, one round to SECOND units of the axis.
+// One question a run holds all series of all panels; a few are under way at a time.
 import type { Envelope } from '../../../main/contract/block.ts';
-import { aligned, unaligned, type Alignment, type ComparedRun } from '../../../main/contract/compare.ts';
+import type { Alignment, ComparedRun } from '../../../main/contract/compare.ts';
 import { MAX_POINTS, MAX_SERIES } from '../../../main/contract/limits.ts';
 import { call, messageOf } from '../../app/host.svelte.ts';
-import type { Span } from '../../chart/span.ts';
 import type { TimeAxis } from '../../chart/timeAxis.svelte.ts';
+import { drawnBy, extentOf, timeOf } from './placing.ts';
 
-/** A round on the axis is as long as a second. */
-export const ROUND = 1e9;
 const AT_ONCE = 4;
 const POINTS_PER_PIXEL = 2;
 /** Fetched beyond what is shown, at either side, in shares of it. */
 const MARGIN = 0.5;
+/** What arrived is shown after so long, and from then on after twice as long each time: fifty runs one by one would be drawn 1,275 times. */
+const FIRST_SHOWN_MS = 120;
 
 export interface DrawnRun {
   readonly envelope: Envelope;
   readonly series: readonly string[];
 }
 
-/** Where a moment of the run lies on the axis. */
-export function placeOf(alignment: Alignment, run: ComparedRun, timeNs: number): number {
-  const at = aligned(alignment, run.anchors, timeNs);
-  return alignment === 'round' ? at * ROUND : at;
-}
-
-export function timeOf(alignment: Alignment, run: ComparedRun, place: number): number {
-  return unaligned(alignment, run.anchors, alignment === 'round' ? place / ROUND : place);
-}
-
-/** Added to a run's times; 0 by round, where they are mapped. */
-export function offsetOf(alignment: Alignment, { anchors }: ComparedRun): number {
-  if (alignment === 'round') return 0;
-  return alignment === 'start' ? -anchors.startNs : -(anchors.stopNs ?? 0);
-}
-
-/** The axis that holds all of these runs; undefined where none has a place on it. */
-export function extentOf(alignment: Alignment, runs: readonly ComparedRun[]): Span | undefined {
-  let [fromNs, toNs] = [Infinity, -Infinity];
-  for (const run of runs) {
-    const { roundNumbers, endNs, stopNs } = run.anchors;
-    if (alignment === 'stop' && stopNs === null) continue;
-    const [from, to] =
-      alignment === 'round'
-        ? [(roundNumbers[0] ?? NaN) * ROUND, (roundNumbers.at(-1) ?? NaN) * ROUND]
-        : [placeOf(alignment, run, 0), placeOf(alignment, run, endNs)];
-    if (Number.isNaN(from) || Number.isNaN(to)) continue;
-    fromNs = Math.min(fromNs, from);
-    toNs = Math.max(toNs, to);
-  }
-  return toNs > fromNs ? { fromNs, toNs } : undefined;
-}
-
 export class CompareFeed {
   /** By run; replaced, never changed. */
   drawn = $state.raw<ReadonlyMap<number, DrawnRun>>(new Map());
   trouble = $state('');
+  /** Whether all that was asked for is here. */
+  whole = $state(false);
   #turn = 0;
   #asked = '';
+  #arrived: readonly (readonly [number, DrawnRun])[] = [];
+  #showing: ReturnType<typeof setTimeout> | undefined;
 
   /** Asks for what `axis` shows of these runs, unless that was asked already. */
   async see(
@@ -74,7 +44,9 @@ export class CompareFeed {
     const asked = JSON.stringify([runs.map(({ id }) => id), series, alignment, view, widthPx]);
     if (asked === this.#asked) return;
     this.#asked = asked;
+    this.whole = false;
     const turn = ++this.#turn;
+    this.#showLater(FIRST_SHOWN_MS);
     const margin = (view.toNs - view.fromNs) * MARGIN;
     const points = Math.min(MAX_POINTS, Math.ceil(widthPx * POINTS_PER_PIXEL * (1 + 2 * MARGIN)));
     const waiting = [...runs];
@@ -96,8 +68,8 @@ export class CompareFeed {
             points,
           });
           if (turn !== this.#turn) return;
-          const shown = alignment === 'round' ? mapped(envelope, run) : envelope;
-          this.drawn = new Map([...this.drawn, [run.id, { envelope: shown, series: has }]]);
+          const shown = drawnBy(alignment, envelope, run);
+          this.#arrived = [...this.#arrived, [run.id, { envelope: shown, series: has }]];
           this.trouble = '';
         } catch (error) {
           this.trouble = messageOf(error);
@@ -105,25 +77,33 @@ export class CompareFeed {
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, next));
+    if (turn !== this.#turn) return;
+    this.#show();
+    this.whole = true;
+  }
+
+  #showLater(afterMs: number): void {
+    clearTimeout(this.#showing);
+    this.#showing = setTimeout(() => {
+      this.#show();
+      this.#showLater(2 * afterMs);
+    }, afterMs);
+  }
+
+  #show(): void {
+    clearTimeout(this.#showing);
+    if (this.#arrived.length === 0) return;
+    this.drawn = new Map([...this.drawn, ...this.#arrived]);
+    this.#arrived = [];
   }
 
   /** What was drawn lies on another axis. */
   forget(): void {
     this.#turn++;
     this.#asked = '';
+    this.#arrived = [];
+    clearTimeout(this.#showing);
+    this.whole = false;
     this.drawn = new Map();
   }
-}
-
-/** Times as places on the axis of rounds; what lies outside all rounds is held at its edge, where it is not seen. */
-function mapped(envelope: Envelope, run: ComparedRun): Envelope {
-  const { roundNumbers } = run.anchors;
-  const [first, last] = [(roundNumbers[0] ?? 0) * ROUND, (roundNumbers.at(-1) ?? 0) * ROUND];
-  const begin = run.anchors.roundTimesNs[0] ?? 0;
-  const place = (timeNs: number): number => {
-    const at = placeOf('round', run, timeNs);
-    return Number.isNaN(at) ? (timeNs < begin ? first : last) : at;
-  };
-  const fromNs = envelope.fromNs.map(place);
-  return { ...envelope, fromNs, toNs: envelope.toNs === envelope.fromNs ? fromNs : envelope.toNs.map(place) };
 }
