@@ -29,7 +29,7 @@ const OUTCOMES = {
 } as const satisfies Record<string, Outcome>;
 
 export function endOf(thread: MigrationThread, nowNs: number): EndOfRun {
-  const { end, error, ram, window } = thread;
+  const { end, error, ram, syncs, window } = thread;
   if (end === null) {
     return {
       outcome: 'timed-out',
@@ -37,14 +37,24 @@ export function endOf(thread: MigrationThread, nowNs: number): EndOfRun {
       nowNs,
     };
   }
-  const left = `${ram.left} pages left, threshold ${Math.floor(window.thresholdBytes / 4096)} pages`;
+  const fits = `${grouped(Math.floor(window.thresholdBytes / 4096))} fit into the downtime limit`;
+  // Between two syncs the count of pages left only falls: what decides is what the last sync found.
+  const found =
+    ram.syncs > 1
+      ? `the last sync left ${grouped(syncs.lastLeft)} pages to send, ${fits}`
+      : `the first round was not over, with ${grouped(ram.left)} pages left`;
   const reasons = {
     completed: 'the guest runs at the destination',
-    cancelled: `cancelled with ${left}`,
-    'timed out': `${error}, with ${left}`,
+    cancelled: `cancelled with ${grouped(ram.left)} pages left, ${fits}`,
+    'timed out': `${error}; ${found}`,
     failed: error,
   };
   return { outcome: OUTCOMES[end], reason: reasons[end], nowNs };
+}
+
+/** Digits in groups of three. */
+function grouped(pages: number): string {
+  return String(pages).replace(/\B(?=(?:\d{3})+$)/gu, ',');
 }
 
 export function summaryOf(thread: MigrationThread, verdict: Verdict, guest: GuestTally, end: EndOfRun): Summary {

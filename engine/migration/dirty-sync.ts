@@ -26,6 +26,8 @@ export class DirtySync {
   readonly #kicksVcpus: boolean;
   /** When the last one was over. */
   lastNs = 0;
+  /** What it left to send, in pages. */
+  lastLeft = 0;
   /** Time in syncs, and what trackers did in them. */
   harvestNs = 0;
   entriesTouched = 0;
@@ -53,6 +55,7 @@ export class DirtySync {
     const ns = Math.round(costs.sync_fixed + report.durationNs + waitNs);
     const endNs = nowNs + ns;
     this.lastNs = endNs;
+    this.lastLeft = this.#ram.left;
     this.harvestNs += ns;
     this.entriesTouched += report.entriesTouched;
     this.iotlbFlushes += report.iotlbFlushes;

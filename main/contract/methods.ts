@@ -231,6 +231,18 @@ export const METHODS = {
     /** `next`: where the next page begins; null at the end. */
     result: z.object({ events: z.array(eventSchema), next: z.number().nullable() }),
   },
+  /** The next (`by` 1) or the previous event in the order in which they begin; of equal times, in the order of their numbers. */
+  'runs.eventBeside': {
+    params: z.strictObject({
+      id: runIdSchema,
+      timeNs: timeSchema,
+      /** Of the event at that time from which to step; without: from between the events before and after that moment. */
+      number: z.int().min(0).optional(),
+      by: z.union([z.literal(1), z.literal(-1)]),
+      kinds: z.array(z.enum(EVENT_KINDS)).optional(),
+    }),
+    result: z.object({ event: eventSchema.nullable() }),
+  },
   /** How many events of each kind begin in each of `points` equal stretches of [fromNs, toNs): for lanes too dense to draw. */
   'runs.eventCounts': {
     params: z.strictObject({

@@ -17,6 +17,7 @@ type Methods =
   | 'runs.get'
   | 'runs.sparks'
   | 'runs.events'
+  | 'runs.eventBeside'
   | 'runs.eventCounts'
   | 'runs.series'
   | 'runs.heat'
@@ -98,6 +99,12 @@ export function runHandlers({ store, jobs, changed }: Parts): Handlers<Methods> 
       current(id);
       const events = store.eventsWhere(id, { from, limit, kinds, fromNs, toNs });
       return { events, next: events.length < limit ? null : events.at(-1)!.number + 1 };
+    },
+    'runs.eventBeside': ({ id, timeNs, number, by, kinds }) => {
+      current(id);
+      // From a moment alone, events at that very moment lie ahead in both directions.
+      const from = number ?? (by > 0 ? -1 : Number.MAX_SAFE_INTEGER);
+      return { event: store.eventBeside(id, { timeNs, number: from, by, kinds }) ?? null };
     },
     'runs.eventCounts': ({ id, fromNs, toNs, points }) => {
       current(id);

@@ -38,6 +38,32 @@ export function queryEvents(db: Database.Database, file: string, id: number, que
     .map((one) => toEvent(file, one));
 }
 
+export interface BesideQuery {
+  /** Of the event from which one steps; number −1 before and Infinity after all that begin at that time. */
+  readonly timeNs: number;
+  readonly number: number;
+  readonly by: 1 | -1;
+  readonly kinds?: readonly EventKind[] | undefined;
+}
+
+/** The next or the previous event in the order in which they begin (reports of spans come when these are over). */
+export function queryBeside(
+  db: Database.Database,
+  file: string,
+  id: number,
+  { timeNs, number, by, kinds }: BesideQuery,
+): StoredEvent | undefined {
+  const [than, order] = by > 0 ? ['>', 'ASC'] : ['<', 'DESC'];
+  const among = kinds === undefined ? '' : 'AND kind IN (SELECT value FROM json_each(?))';
+  const row = db
+    .prepare(
+      `SELECT number, time_ns, duration_ns, kind, text, source, detail FROM event
+       WHERE run_id = ? AND (time_ns, number) ${than} (?, ?) ${among} ORDER BY time_ns ${order}, number ${order} LIMIT 1`,
+    )
+    .get(id, timeNs, number, ...(kinds === undefined ? [] : [JSON.stringify(kinds)]));
+  return row === undefined ? undefined : toEvent(file, row);
+}
+
 /**
  * All events by the time at which they begin, a span before what lies within it. The connection takes no writes until the last
  * one was taken, or the iteration was ended.

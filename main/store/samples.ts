@@ -1,7 +1,9 @@
 // Reading samples: exact stretches for exports and comparisons, envelopes for charts.
 //
 // An envelope answers "what does this stretch look like in about N columns" from the coarsest level of the pyramid that
-// still has N pairs in it, so it costs about 16 N values whatever the run's length, and no extreme is lost.
+// still has N pairs in it, so it costs about 16 N values whatever the run's length, and no extreme is lost. What is handed
+// out is at most about 2 N: neighbours are folded before they travel. Folds begin at multiples of their own length, so that
+// a pan by a pixel shows the same stretches again.
 import type Database from 'better-sqlite3';
 import { decodeColumn } from './columns.ts';
 import { StoreError } from './errors.ts';
@@ -12,7 +14,7 @@ import { chunkRowSchema, readRow } from './rows.ts';
 export const TIMES = -1;
 
 export interface Envelope {
-  /** Samples that one entry stands for: 1, 16, 256 …; with 1, least and greatest are the same values. */
+  /** Samples that one entry stands for, a power of two; with 1, least and greatest are the same values. */
   readonly samplesEach: number;
   /** Position of the first entry: it begins with sample `firstEntry · samplesEach`. */
   readonly firstEntry: number;
@@ -77,12 +79,14 @@ export function readEnvelope(
   for (let each = FANOUT; (end - first) / each >= wanted && covers(db, run, level + 1, end, each); each *= FANOUT)
     level++;
   const each = FANOUT ** level;
-  const from = Math.floor(first / each);
+  let fold = 1;
+  while ((end - first) / (each * fold * 2) >= wanted) fold *= 2;
+  const from = Math.floor(first / (each * fold)) * fold;
   const to = Math.ceil(end / each);
   const read = (position: number): { least: Float64Array; greatest: Float64Array } => {
     if (level === 0) {
       const values = readLevel(db, file, run, position, 0, from, to - from);
-      return { least: values, greatest: values };
+      return folded(values, values, fold);
     }
     const pairs = readLevel(db, file, run, position, level, 2 * from, 2 * (to - from));
     const least = new Float64Array(pairs.length / 2);
@@ -91,16 +95,40 @@ export function readEnvelope(
       least[i] = pairs[2 * i]!;
       greatest[i] = pairs[2 * i + 1]!;
     }
-    return { least, greatest };
+    return folded(least, greatest, fold);
   };
   const times = read(TIMES);
   return {
-    samplesEach: each,
-    firstEntry: from,
+    samplesEach: each * fold,
+    firstEntry: from / fold,
     fromNs: times.least,
     toNs: times.greatest,
     columns: positions.map(read),
   };
+}
+
+/** The least and the greatest of each `fold` neighbours; NaN (not known) counts only where there is nothing else. */
+function folded(
+  least: Float64Array,
+  greatest: Float64Array,
+  fold: number,
+): { least: Float64Array; greatest: Float64Array } {
+  if (fold === 1) return { least, greatest };
+  const length = Math.ceil(least.length / fold);
+  const low = new Float64Array(length);
+  const high = new Float64Array(length);
+  for (let to = 0; to < length; to++) {
+    const end = Math.min(least.length, (to + 1) * fold);
+    let lowest = NaN;
+    let highest = NaN;
+    for (let i = to * fold; i < end; i++) {
+      if (!(lowest <= least[i]!) && !Number.isNaN(least[i]!)) lowest = least[i]!;
+      if (!(highest >= greatest[i]!) && !Number.isNaN(greatest[i]!)) highest = greatest[i]!;
+    }
+    low[to] = lowest;
+    high[to] = highest;
+  }
+  return { least: low, greatest: high };
 }
 
 function covers(db: Database.Database, run: number, level: number, end: number, each: number): boolean {

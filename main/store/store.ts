@@ -7,7 +7,15 @@ import { StoreError, translating } from './errors.ts';
 import type { RunRow, StoredEvent, StoredRun } from './rows.ts';
 import * as configs from './configs.ts';
 import * as drafts from './drafts.ts';
-import { countEvents, eventsByTime, queryEvents, type EventCounts, type EventQuery } from './events.ts';
+import {
+  countEvents,
+  eventsByTime,
+  queryBeside,
+  queryEvents,
+  type BesideQuery,
+  type EventCounts,
+  type EventQuery,
+} from './events.ts';
 import { hasHeat, readHeat } from './heat.ts';
 import * as marks from './marks.ts';
 import { countRuns, findRun, listRuns, markBroken, type ListQuery } from './runs.ts';
@@ -71,6 +79,10 @@ export class Store {
 
   eventsWhere(id: number, query: EventQuery): StoredEvent[] {
     return this.#ask(() => queryEvents(this.#db, this.file, id, query));
+  }
+
+  eventBeside(id: number, query: BesideQuery): StoredEvent | undefined {
+    return this.#ask(() => queryBeside(this.#db, this.file, id, query));
   }
 
   eventCounts(id: number, fromNs: number, toNs: number, points: number): EventCounts[] {

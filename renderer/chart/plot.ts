@@ -25,9 +25,15 @@ export interface PlotTrack {
 /** A line across the chart: what was allowed. */
 export interface ChartLimit {
   readonly value: number;
-  /** Written at its right end. */
+  /** In the head of the panel, where it covers nothing. */
   readonly label: string;
 }
+
+/** Of the first limit, the second …, in the chart and in its head. */
+export const LIMIT_DASHES: readonly (readonly [number, number])[] = [
+  [2, 3],
+  [7, 4],
+];
 
 export interface PlotState {
   readonly view: Span;
@@ -228,26 +234,16 @@ export class Plot {
     const { limits, colours } = this.#now();
     const ratio = uPlot.pxRatio;
     ctx.save();
-    ctx.strokeStyle = ctx.fillStyle = colours.axis;
+    ctx.strokeStyle = colours.axis;
     ctx.lineWidth = ratio;
-    ctx.setLineDash([2 * ratio, 3 * ratio]);
-    ctx.font = FONT.replace('11px', `${11 * ratio}px`);
-    ctx.textAlign = 'right';
-    for (const { value, label } of limits) {
+    for (const [i, { value }] of limits.entries()) {
       if (value > this.#top || value < this.#bottom) continue;
+      ctx.setLineDash(LIMIT_DASHES[i % LIMIT_DASHES.length]!.map((px) => px * ratio));
       const y = Math.round(top + height - ((value - this.#bottom) / (this.#top - this.#bottom)) * height) + 0.5;
       ctx.beginPath();
       ctx.moveTo(left, y);
       ctx.lineTo(left + width, y);
       ctx.stroke();
-      const above = y - top > 16 * ratio;
-      ctx.textBaseline = above ? 'bottom' : 'top';
-      const at = y + (above ? -3 : 3) * ratio;
-      const wide = ctx.measureText(label).width + 8 * ratio;
-      ctx.fillStyle = colours.surface;
-      ctx.fillRect(left + width - wide - 2 * ratio, above ? at - 13 * ratio : at - ratio, wide, 14 * ratio);
-      ctx.fillStyle = colours.axis;
-      ctx.fillText(label, left + width - 6 * ratio, at);
     }
     ctx.restore();
   }

@@ -39,14 +39,138 @@ e2e(
     );
     await page.keyboard.press('Home');
     await page.waitForFunction(() => !location.hash.includes('from='));
-    await page.keyboard.press('m');
+    // Every event in the order of time, splits and faults too; kinds that are not listed are passed over.
+    const client = await lab.client();
+    const { events } = await client.call('runs.events', { id, from: 0, limit: 1000 });
+    const inTime = [...events].sort((a, b) => a.timeNs - b.timeNs || a.number - b.number);
+    await page.getByRole('tab', { name: /^Events/u }).click();
+    const chosen = page.getByRole('listbox', { name: 'Events' });
+    for (const one of inTime.slice(0, 4)) {
+      await page.keyboard.press('.');
+      await page.locator(`#event-${one.number}[aria-selected=true]`).waitFor();
+    }
+    await page.keyboard.press(',');
+    await page.locator(`#event-${inTime[2]!.number}[aria-selected=true]`).waitFor();
+    await page.getByRole('group', { name: 'Kinds of events that are listed' }).getByText('none').click();
+    await page.getByRole('button', { name: /^stop/u }).click();
+    await page.keyboard.press('.');
+    await chosen.getByRole('option', { selected: true }).getByText('guest stopped').waitFor();
+    await page.keyboard.press('Escape');
+    await chosen.getByRole('option', { selected: true }).waitFor({ state: 'detached' });
+    // A panel is collapsed, sized and sized back; that is kept.
+    const size = page.getByRole('separator', { name: 'Height of Pages left' });
+    const usual = Number(await size.getAttribute('aria-valuenow'));
+    await size.focus();
+    await page.keyboard.press('PageDown');
+    expect(Number(await size.getAttribute('aria-valuenow'))).toBe(usual + 64);
+    await size.dblclick();
+    expect(Number(await size.getAttribute('aria-valuenow'))).toBe(usual);
+    await page.getByRole('button', { name: 'Pages left: collapse' }).click();
+    await size.waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Pages left: expand' }).click();
+    // Two marks, and what lies between them.
+    const charts = page.getByRole('region', { name: 'Charts' });
+    const box = (await charts.boundingBox())!;
     await page.getByRole('tab', { name: 'Selection' }).click();
+    for (const [key, x] of [['A', 400] as const, ['B', 700] as const]) {
+      await page.mouse.move(box.x + x, box.y + 60);
+      await page.keyboard.press(`Shift+${key}`);
+    }
+    const between = page.getByRole('region', { name: 'Measurement between A and B' });
+    await between.getByRole('row', { name: /threshold/u }).waitFor();
+    expect(await between.textContent()).toMatch(/Δt\s+\+\d/u);
+    // The wheel with Ctrl comes nearer to what is under the pointer; Shift+drag pans.
+    await page.keyboard.down('Control');
+    await page.mouse.wheel(0, -400);
+    await page.keyboard.up('Control');
+    await page.waitForFunction(() => location.hash.includes('from='));
+    const near = Number(await viewOf(page));
+    await page.keyboard.down('Shift');
+    await page.mouse.move(box.x + 700, box.y + 60);
+    await page.mouse.down();
+    await page.mouse.move(box.x + 500, box.y + 64, { steps: 4 });
+    await page.mouse.up();
+    await page.keyboard.up('Shift');
+    await page.waitForFunction(
+      (from) => Number(new URLSearchParams(location.hash.split('?')[1]).get('from')) > from,
+      near,
+    );
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Home');
+    await page.waitForFunction(() => !location.hash.includes('from='));
+    await page.keyboard.press('m');
     const row = page.getByRole('row', { name: /throughput/u });
     await row.waitFor();
-    const { row: run } = await (await lab.client()).call('runs.get', { id });
+    const { row: run } = await client.call('runs.get', { id });
     expect(await row.textContent()).toContain(run.sampleCount.toLocaleString('en-US').slice(0, 2));
     await page.keyboard.press('q');
     await page.getByRole('tabpanel').waitFor({ state: 'detached' });
+  },
+);
+
+/** Goes on for as long as a test needs it: more is dirtied than sent, and there is no time limit. */
+const ENDLESS = `name: endless
+guest:
+  memory: 256MiB
+  vcpus: 1
+  workloads: [{ name: w, pattern: uniform, region: { size: 128MiB }, rate: 60000 pages/s }]
+migration: { bandwidth: 100MiB/s, timeout: 0s }
+sampling: 100ms
+limits: { simulated: 20h }
+`;
+
+e2e(
+  'a run is watched while it is made: reloaded, paused, left behind and caught up with, cancelled, made again',
+  async (lab) => {
+    const client = await lab.client();
+    await client.call('jobs.start', { from: { text: ENDLESS, fileName: 'endless.yaml' } });
+    const page = await lab.open('/runs');
+    await page.getByText('endless', { exact: true }).first().dblclick();
+    await page.waitForURL(/run\/\d+/u);
+    const running = page.getByText(/Running: precopy, round \d+/u);
+    await running.waitFor();
+    await page.getByText('live', { exact: true }).waitFor();
+    await page.reload();
+    await running.waitFor();
+    await drawn(page);
+    const id = Number(/run\/(\d+)/u.exec(page.url())![1]);
+
+    // What is drawn stands still, while the run goes on.
+    const left = page.getByRole('img', { name: /^Pages left/u });
+    await page.waitForFunction(() =>
+      /to [\d,]+ pages/u.test(document.querySelector('[aria-label^="Pages left,"]')?.getAttribute('aria-label') ?? ''),
+    );
+    await page.keyboard.press('Space');
+    await page.getByRole('button', { name: /The view is paused/u }).waitFor();
+    const still = await left.getAttribute('aria-label');
+    const { row: before } = await client.call('runs.get', { id });
+    await expect
+      .poll(async () => (await client.call('runs.get', { id })).row.sampleCount)
+      .toBeGreaterThan(before.sampleCount);
+    expect(await left.getAttribute('aria-label')).toBe(still);
+    await page.keyboard.press('Space');
+    await page.getByText('live', { exact: true }).waitFor();
+    // Who looks closer stays there, until they want to be back.
+    await page.keyboard.press('w');
+    await page.getByRole('button', { name: /Jump to live/u }).waitFor();
+    await page.keyboard.press('l');
+    await page.getByText('live', { exact: true }).waitFor();
+
+    await page.getByRole('button', { name: 'Cancel', exact: true }).click();
+    const verdict = page.getByLabel('Verdict');
+    await verdict.waitFor();
+    expect(await verdict.textContent()).toMatch(/Cancelled, after .* rounds\. Cancelled with [\d,]+ pages left/u);
+    await page.getByText('live', { exact: true }).waitFor({ state: 'detached' });
+
+    await page.getByRole('button', { name: 'Run again' }).click();
+    await page.waitForFunction((old) => Number(/run\/(\d+)/u.exec(location.hash)?.[1]) > old, id);
+    await running.waitFor();
+    await page.getByRole('button', { name: 'Cancel', exact: true }).click();
+    await verdict.waitFor();
+    await page.getByRole('button', { name: 'What can be done with this run' }).click();
+    await page.getByRole('menuitem', { name: 'Re-run with changes' }).click();
+    await page.waitForURL(/edit\/run\/\d+/u);
+    await page.getByText('limits', { exact: false }).first().waitFor();
   },
 );
 

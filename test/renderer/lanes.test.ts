@@ -43,6 +43,17 @@ describe('lanes', () => {
     ];
     expect(said(lanesOf(events, 100)[0]?.spans)).toEqual(['1 10–50', '2 50–70']);
   });
+  it('of rounds end with the one that is not over: until the guest runs again, or as far as the run has come', () => {
+    const events = [
+      event('round', 10, { durationNs: 40, detail: { round: 1 } }),
+      event('harvest', 50, { durationNs: 5, detail: { round: 2 } }),
+    ];
+    expect(said(lanesOf(events, 100)[0]?.spans)).toEqual(['1 10–50', '2 55–100']);
+    expect(said(lanesOf([...events, event('stop', 60), event('resume', 80)], 100)[0]?.spans)).toEqual([
+      '1 10–50',
+      '2 55–80',
+    ]);
+  });
   it('of the throttle hold until the next change or the stop', () => {
     const events = [
       event('throttle', 10, { detail: { percent: 20 } }),

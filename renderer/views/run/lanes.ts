@@ -56,13 +56,10 @@ export function lanesOf(events: readonly RunEvent[], endNs: number): Lane[] {
     'phases',
     spansOf('phase', 'phase', ({ text }) => text),
   );
-  add(
-    'round',
-    'rounds',
-    spansOf('round', 'round', ({ detail, text }, i) =>
-      typeof detail['round'] === 'number' ? String(detail['round']) : text === '' ? String(i + 1) : text,
-    ),
+  const rounds = spansOf('round', 'round', ({ detail, text }, i) =>
+    typeof detail['round'] === 'number' ? String(detail['round']) : text === '' ? String(i + 1) : text,
   );
+  add('round', 'rounds', [...rounds, ...openRound(events, rounds.at(-1)?.toNs ?? -Infinity, endNs)]);
   add(
     'harvest',
     'harvests',
@@ -71,6 +68,18 @@ export function lanesOf(events: readonly RunEvent[], endNs: number): Lane[] {
   add('throttle', 'throttle', throttles(events, endNs));
   for (const [source, spans] of deviceStates(events, endNs)) add(`device.${source}`, source, spans);
   return lanes;
+}
+
+/** A round is reported when it is over. What the last sync found is sent until the guest resumes, or the run ends. */
+function openRound(events: readonly RunEvent[], reportedNs: number, endNs: number): LaneSpan[] {
+  const sync = events.findLast(({ kind, detail }) => kind === 'harvest' && typeof detail['round'] === 'number');
+  if (sync === undefined || sync.timeNs < reportedNs) return [];
+  const fromNs = sync.timeNs + sync.durationNs;
+  const over = events.find(({ kind, timeNs }) => kind === 'resume' && timeNs >= fromNs)?.timeNs;
+  const phases = events.filter(({ kind }) => kind === 'phase').map(({ timeNs, durationNs }) => timeNs + durationNs);
+  const toNs = over ?? Math.max(endNs, ...phases);
+  if (toNs <= fromNs) return [];
+  return [{ fromNs, toNs, label: String(sync.detail['round']), tone: 'round', strength: 1, event: sync.number }];
 }
 
 function throttles(events: readonly RunEvent[], endNs: number): LaneSpan[] {

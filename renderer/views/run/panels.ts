@@ -92,8 +92,34 @@ export interface Layout {
   readonly hidden: readonly string[];
   /** Panels that are not usual and are shown; `series.ID`: that series alone. */
   readonly added: readonly string[];
+  /** Of which the head alone is shown. */
+  readonly collapsed: readonly string[];
+  /** Those that the person sized, in pixels. */
+  readonly heights: Readonly<Record<string, number>>;
 }
-export const USUAL_LAYOUT: Layout = { order: [], hidden: [], added: [] };
+export const USUAL_LAYOUT: Layout = { order: [], hidden: [], added: [], collapsed: [], heights: {} };
+
+export const LEAST_PANEL_PX = 56;
+export const MOST_PANEL_PX = 2000;
+
+/** Of a panel that nobody sized: on a large screen more is to be seen, on a small one more panels. */
+export function usualHeight(panel: string, windowPx: number): number {
+  const chart = Math.round(Math.min(176, Math.max(88, 92 + (windowPx - 900) * 0.17)));
+  return panel === MEMORY_PANEL ? Math.round(chart * 1.45) : chart;
+}
+
+/** `height` null: as usual. */
+export function resized(layout: Layout, panel: string, height: number | null): Layout {
+  const heights = Object.fromEntries(Object.entries(layout.heights).filter(([id]) => id !== panel));
+  if (height === null) return { ...layout, heights };
+  const px = Math.round(Math.min(MOST_PANEL_PX, Math.max(LEAST_PANEL_PX, height)));
+  return { ...layout, heights: { ...heights, [panel]: px } };
+}
+
+export function toggled(layout: Layout, panel: string): Layout {
+  const others = layout.collapsed.filter((id) => id !== panel);
+  return { ...layout, collapsed: others.length < layout.collapsed.length ? others : [...others, panel] };
+}
 
 /** The panels to show, in order. The memory panel stands after the throughput unless it was moved. */
 export function shownPanels(series: readonly SeriesInfo[], layout: Layout): PanelInfo[] {

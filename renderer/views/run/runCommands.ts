@@ -19,6 +19,7 @@ export interface RunActs {
   readonly remove: () => void;
   /** The chosen event's span. */
   readonly picked: () => { readonly timeNs: number; readonly durationNs: number } | null;
+  readonly unpick: () => void;
   /** The person moves the view: it no longer follows. */
   readonly moved: () => void;
 }
@@ -78,7 +79,16 @@ export function runCommands(run: RunModel, acts: RunActs): Command[] {
     move('all', 'Show the whole run', ['Home'], () => {
       axis.fit();
     }),
-    view('clear', 'Clear selection, marks and cursor', ['Esc'], () => axis.clear(), true),
+    view(
+      'clear',
+      'Clear selection, marks, cursor and choice',
+      ['Esc'],
+      () => {
+        acts.unpick();
+        return axis.clear();
+      },
+      true,
+    ),
     view('next', 'Next event', ['.'], () => {
       acts.step(1);
     }),

@@ -70,6 +70,12 @@ export class RunModel {
       open: this.running,
     }),
   );
+  /** How long the guest stood still in the last blackout, which ends when it runs again; null: not known. */
+  readonly stoodNs = $derived.by((): number | null => {
+    const resume = this.shaping.findLast(({ kind }) => kind === 'resume');
+    const stood = resume?.detail['blackoutNs'];
+    return typeof stood === 'number' ? stood : null;
+  });
   readonly empty = $derived((this.detail?.row.sampleCount ?? 0) === 0 && this.endNs === 0);
 
   #subscriptions: { close(): void }[] = [];

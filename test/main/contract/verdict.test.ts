@@ -104,10 +104,13 @@ describe('the verdict', () => {
     );
   });
 
-  it('is good where the experiment expects a timeout and gets it, bad where any expectation is not met', () => {
+  it('is good where the experiment expects a timeout and gets it, and says so; bad where any expectation is not met', () => {
     const line = (met: boolean): ExpectResult => ({ path: 'expect.outcome', expected: 'x', actual: 'y', met });
     const summary = aSummary({ outcome: 'timed-out' });
-    expect(verdictOf({ row: DONE, summary, expect: [line(true)] }, LIMITS).tone).toBe('good');
+    const foreseen = verdictOf({ row: DONE, summary, expect: [line(true)] }, LIMITS);
+    expect(foreseen.tone).toBe('good');
+    expect(verdictText(foreseen)).toMatch(/^Did not converge, as expected: timed out, after/);
+    expect(foreseen.sentences.map(({ tone }) => tone)).not.toContain('bad');
     const missed = verdictOf({ row: DONE, summary: aSummary(), expect: [line(true), line(false)] }, LIMITS);
     expect(missed.tone).toBe('bad');
     expect(verdictText(missed)).toMatch(/1 of 2 expectations not met\.$/);

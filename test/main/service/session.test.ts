@@ -175,6 +175,7 @@ describe('a session', () => {
       'runs.get': { id },
       'runs.sparks': { ids: [1] },
       'runs.events': { id, from: 0, limit: 10 },
+      'runs.eventBeside': { id, timeNs: 0, by: 1 },
       'runs.eventCounts': { id, fromNs: 0, toNs: 100, points: 10 },
       'runs.series': { id, series: ['left'], fromNs: 0, toNs: 1, points: 10 },
       'runs.heat': { id },
