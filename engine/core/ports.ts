@@ -15,6 +15,7 @@
 
 import type { DirtyBitmap } from './bitmap.ts';
 import type { Outcome } from './errno.ts';
+import type { RunEvent } from './events.ts';
 
 /** What one harvest found and cost. What was newly set, the caller sees by the bitmap's count. */
 export interface HarvestReport {
@@ -94,30 +95,5 @@ export interface DropSink {
   blinded(nowNs: number, source: string, cause: string, firstPage: number, count: number): void;
 }
 
-/** As `RunEvent` in experiment/result.ts, for rows that must not know it. */
-export interface EngineEvent {
-  readonly timeNs: number;
-  readonly durationNs: number;
-  readonly kind:
-    | 'phase'
-    | 'round'
-    | 'harvest'
-    | 'stop'
-    | 'resume'
-    | 'throttle'
-    | 'device-state'
-    | 'map-change'
-    | 'split'
-    | 'collapse'
-    | 'unmap'
-    | 'fault'
-    | 'loss'
-    | 'error'
-    | 'note';
-  readonly text: string;
-  readonly source?: string;
-  readonly detail: Readonly<Record<string, number | string | boolean>>;
-}
-
 /** Takes an event and returns its index in the run. */
-export type EmitEvent = (event: EngineEvent) => number;
+export type EmitEvent = (event: RunEvent) => number;

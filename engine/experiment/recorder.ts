@@ -6,7 +6,6 @@
 // host slices the run; they go out when a chunk is whole, or earlier when a host asks (deliver). The last sample is taken when the run ends, however short its interval.
 
 import { ResultHash } from '../core/hash.ts';
-import type { EngineEvent } from '../core/ports.ts';
 import type { Actor } from '../core/scheduler.ts';
 import type { ExpectResult, RunEvent, RunHead, RunSink, SeriesInfo, Summary } from './result.ts';
 
@@ -62,7 +61,7 @@ export class Recorder implements Actor {
     return nowNs + this.#samplingNs;
   }
 
-  event(event: EngineEvent): number {
+  event(event: RunEvent): number {
     const checked: RunEvent = event;
     this.#sink.event(checked);
     this.#eventHash.text(JSON.stringify(checked));

@@ -8,6 +8,10 @@
 // The engine knows everything; a measurement knows what its tools report and an import what its file says. What a
 // producer cannot know is null in the summary (never 0) and NaN in a sample, and a series nobody measured is left out.
 
+import type { RunEvent } from '../core/events.ts';
+
+export type { EventKind, RunEvent } from '../core/events.ts';
+
 /** A figure, or null where the producer of the run cannot know it. */
 export type Known = number | null;
 
@@ -41,35 +45,6 @@ export interface SampleChunk {
   readonly count: number;
   readonly timesNs: Float64Array;
   readonly columns: readonly Float64Array[];
-}
-
-export type EventKind =
-  | 'phase' // setup, precopy, switchover, device state, resume…: spans of the migration
-  | 'round'
-  | 'harvest' // one dirty sync: what it found and what it cost
-  | 'stop'
-  | 'resume'
-  | 'throttle'
-  | 'device-state'
-  | 'map-change'
-  | 'split'
-  | 'collapse'
-  | 'unmap'
-  | 'fault'
-  | 'loss' // the step that dropped dirt; `detail.pages` counts, the summary's `losses` lists
-  | 'error'
-  | 'note';
-
-/** A point (`durationNs` 0) or a span on the time axis. `detail` is flat so that every store and export can hold it. */
-export interface RunEvent {
-  readonly timeNs: number;
-  readonly durationNs: number;
-  readonly kind: EventKind;
-  /** One line, in the field's terms. */
-  readonly text: string;
-  /** Name of the device, vCPU group or listener concerned. */
-  readonly source?: string;
-  readonly detail: Readonly<Record<string, number | string | boolean>>;
 }
 
 /** `unknown`: an imported record that ends before the migration does. */

@@ -1,10 +1,8 @@
 // Blocks: columns of doubles in one binary frame, with a few figures about them.
 //
-// A frame is little-endian: 'B' 'O', protocol version, 0 (the kind of frame; 1: heatFrame.ts) | u32 id of the call or subscription | u32 figures | u32 columns |
-// u32 length of each column | 12 bytes 0, then the figures, then the columns, all doubles. Columns are views of the frame's
-// own buffer: nothing is copied. (Every machine that Electron or a browser with typed arrays of doubles runs on today is
-// little-endian; a big-endian one is refused where a frame is made or read.)
-import { MAX_FRAME_BYTES, PROTOCOL_VERSION } from './limits.ts';
+// After the head of every frame (frameHead.ts): u32 figures | u32 columns | u32 length of each column | 12 bytes 0, then the
+// figures, then the columns, all doubles. Columns are views of the frame's own buffer: nothing is copied.
+import { newFrame, FrameError, readFrame } from './frameHead.ts';
 
 export interface Block {
   readonly figures: Float64Array;
@@ -12,51 +10,27 @@ export interface Block {
 }
 
 const HEAD_BYTES = 32;
-export const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
-
-/** A frame's fourth byte. */
-export const BLOCK_KIND = 0;
-
-export class FrameError extends Error {
-  override readonly name = 'FrameError';
-}
 
 /** All columns must have the same length. */
 export function encodeBlock(id: number, { figures, columns }: Block): ArrayBuffer {
-  if (!LITTLE_ENDIAN) throw new FrameError('binary frames need a little-endian machine');
   const length = columns[0]?.length ?? 0;
   const size = HEAD_BYTES + 8 * (figures.length + columns.length * length);
-  if (size > MAX_FRAME_BYTES) throw new FrameError(`a binary frame would have ${size} bytes`);
-  const buffer = new ArrayBuffer(size);
-  const head = new DataView(buffer);
-  head.setUint8(0, 0x42);
-  head.setUint8(1, 0x4f);
-  head.setUint8(2, PROTOCOL_VERSION);
-  head.setUint32(4, id, true);
+  const head = newFrame('block', id, size);
   head.setUint32(8, figures.length, true);
   head.setUint32(12, columns.length, true);
   head.setUint32(16, length, true);
-  const values = new Float64Array(buffer, HEAD_BYTES);
+  const values = new Float64Array(head.buffer, HEAD_BYTES);
   values.set(figures);
   for (const [i, column] of columns.entries()) {
     if (column.length !== length) throw new FrameError('columns of one block have one length');
     values.set(column, figures.length + i * length);
   }
-  return buffer;
+  return head.buffer;
 }
 
 /** Throws a FrameError where the bytes are not exactly one frame of this version. */
 export function decodeBlock(buffer: ArrayBuffer): { readonly id: number; readonly block: Block } {
-  if (!LITTLE_ENDIAN) throw new FrameError('binary frames need a little-endian machine');
-  if (buffer.byteLength < HEAD_BYTES || buffer.byteLength > MAX_FRAME_BYTES) {
-    throw new FrameError(`a binary frame of ${buffer.byteLength} bytes`);
-  }
-  const head = new DataView(buffer);
-  if (head.getUint8(0) !== 0x42 || head.getUint8(1) !== 0x4f || head.getUint8(3) !== BLOCK_KIND) {
-    throw new FrameError('not a binary frame of Brownout');
-  }
-  if (head.getUint8(2) !== PROTOCOL_VERSION) throw new FrameError(`a frame of version ${head.getUint8(2)}`);
-  const id = head.getUint32(4, true);
+  const { id, head } = readFrame('block', buffer, HEAD_BYTES);
   const figureCount = head.getUint32(8, true);
   const columnCount = head.getUint32(12, true);
   const length = head.getUint32(16, true);

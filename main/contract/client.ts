@@ -7,7 +7,8 @@ import type { HeatMap } from '../../engine/experiment/result.ts';
 import { blockToEnvelope, decodeBlock, type Envelope } from './block.ts';
 import { ServiceError, type ContractError } from './errors.ts';
 import { firstIssue, readReply, writeRequest, type Reply, type Request } from './frames.ts';
-import { decodeHeat, isHeatFrame } from './heatFrame.ts';
+import { kindOfFrame } from './frameHead.ts';
+import { decodeHeat } from './heatFrame.ts';
 import { PROTOCOL_VERSION } from './limits.ts';
 import { BLOCK, HEAT, METHODS, type MethodName, type Params, type Result } from './methods.ts';
 import { TOPICS, type TopicItem, type TopicName, type TopicParams } from './topics.ts';
@@ -196,7 +197,7 @@ export class Client {
   #receiveBlock(frame: ArrayBuffer): void {
     let read: { readonly id: number } & ({ readonly envelope: Envelope } | { readonly heat: HeatMap });
     try {
-      if (isHeatFrame(frame)) {
+      if (kindOfFrame(frame) === 'heat') {
         const { id, map } = decodeHeat(frame);
         read = { id, heat: map };
       } else {

@@ -1,15 +1,13 @@
 // The heat map of guest memory in one binary frame.
 //
-// A frame is little-endian: 'B' 'O', protocol version, 1 (the kind of frame) | u32 id of the call or subscription | u32 rows |
-// u32 columns | u32 layers | u32 bytes of text | f64 total pages | f64 pages of a row, then columns + 1 edges in nanoseconds
+// After the head of every frame (frameHead.ts): u32 rows | u32 columns | u32 layers | u32 bytes of text | f64 total pages | f64 pages of a row, then columns + 1 edges in nanoseconds
 // (doubles), then the layers (u32, column by column), then what the layers are, as JSON in ASCII. Edges and layers are views
 // of the frame's own buffer. Layers as in engine/experiment/result.ts; what each counts: README.md.
 import * as z from 'zod';
 import type { HeatMap } from '../../engine/experiment/result.ts';
-import { FrameError, LITTLE_ENDIAN } from './block.ts';
-import { MAX_FRAME_BYTES, MAX_HEAT_COLUMNS, MAX_HEAT_LAYERS, MAX_HEAT_ROWS, PROTOCOL_VERSION } from './limits.ts';
+import { FrameError, newFrame, readFrame } from './frameHead.ts';
+import { MAX_HEAT_COLUMNS, MAX_HEAT_LAYERS, MAX_HEAT_ROWS } from './limits.ts';
 
-const HEAT_KIND = 1;
 const HEAD_BYTES = 40;
 
 export const HEAT_KINDS = ['written', 'dirty', 'sent', 'sent-again', 'lost'] as const;
@@ -17,29 +15,19 @@ const layersSchema = z.array(
   z.object({ id: z.string(), kind: z.enum(HEAT_KINDS), label: z.string(), source: z.string().optional() }),
 );
 
-export function isHeatFrame(buffer: ArrayBuffer): boolean {
-  return buffer.byteLength >= HEAD_BYTES && new Uint8Array(buffer)[3] === HEAT_KIND;
-}
-
 export function encodeHeat(
   id: number,
   { rows, columns, totalPages, pagesPerRow, edgesNs, layers }: HeatMap,
 ): ArrayBuffer {
-  if (!LITTLE_ENDIAN) throw new FrameError('binary frames need a little-endian machine');
   const cells = rows * columns;
   const fits = edgesNs.length === columns + 1 && layers.every(({ pages }) => pages.length === cells);
   if (!fits) throw new FrameError('edges and layers of a heat map fit its rows and columns');
   const text = asciiJson(layers.map(({ id: layer, kind, label, source }) => ({ id: layer, kind, label, source })));
   const size = HEAD_BYTES + 8 * (columns + 1) + 4 * cells * layers.length + text.length;
-  if (size > MAX_FRAME_BYTES) throw new FrameError(`a binary frame would have ${size} bytes`);
-  const buffer = new ArrayBuffer(size);
-  const head = new DataView(buffer);
-  head.setUint8(0, 0x42);
-  head.setUint8(1, 0x4f);
-  head.setUint8(2, PROTOCOL_VERSION);
-  head.setUint8(3, HEAT_KIND);
-  for (const [i, value] of [id, rows, columns, layers.length, text.length].entries()) {
-    head.setUint32(4 + 4 * i, value, true);
+  const head = newFrame('heat', id, size);
+  const { buffer } = head;
+  for (const [i, value] of [rows, columns, layers.length, text.length].entries()) {
+    head.setUint32(8 + 4 * i, value, true);
   }
   head.setFloat64(24, totalPages, true);
   head.setFloat64(32, pagesPerRow, true);
@@ -55,17 +43,8 @@ export function encodeHeat(
 
 /** Throws a FrameError where the bytes are not exactly one frame of this version. */
 export function decodeHeat(buffer: ArrayBuffer): { readonly id: number; readonly map: HeatMap } {
-  if (!LITTLE_ENDIAN) throw new FrameError('binary frames need a little-endian machine');
-  if (buffer.byteLength < HEAD_BYTES || buffer.byteLength > MAX_FRAME_BYTES) {
-    throw new FrameError(`a binary frame of ${buffer.byteLength} bytes`);
-  }
-  const head = new DataView(buffer);
-  if (head.getUint8(0) !== 0x42 || head.getUint8(1) !== 0x4f || head.getUint8(3) !== HEAT_KIND) {
-    throw new FrameError('not a heat map of Brownout');
-  }
-  if (head.getUint8(2) !== PROTOCOL_VERSION) throw new FrameError(`a frame of version ${head.getUint8(2)}`);
-  const [id, rows, columns, count, textBytes] = [4, 8, 12, 16, 20].map((at) => head.getUint32(at, true)) as [
-    number,
+  const { id, head } = readFrame('heat', buffer, HEAD_BYTES);
+  const [rows, columns, count, textBytes] = [8, 12, 16, 20].map((at) => head.getUint32(at, true)) as [
     number,
     number,
     number,

@@ -1,6 +1,7 @@
 // Runs as the renderer sees them: rows of the list, the whole of one run, events. Samples travel in binary, see block.ts.
 // The shapes of a result are the engine's (engine/experiment/result.ts); a test holds the two together.
 import * as z from 'zod';
+import { EVENT_KINDS } from '../../engine/core/events.ts';
 import { MAX_TAG_CHARS } from './limits.ts';
 
 const figure = z.number().nullable();
@@ -112,23 +113,7 @@ export const seriesStatisticsSchema = z.object({
 });
 export type SeriesStatistics = z.infer<typeof seriesStatisticsSchema>;
 
-export const EVENT_KINDS = [
-  'phase',
-  'round',
-  'harvest',
-  'stop',
-  'resume',
-  'throttle',
-  'device-state',
-  'map-change',
-  'split',
-  'collapse',
-  'unmap',
-  'fault',
-  'loss',
-  'error',
-  'note',
-] as const;
+export { EVENT_KINDS };
 
 /** Any double: NaN and the infinities cross as exact JSON (exactJson.ts), and zod's number refuses them. */
 const anyNumber = z.custom<number>((value) => typeof value === 'number');

@@ -1,6 +1,7 @@
 // Rows of the store as values. A row is checked when it is read (habit: both sides of a boundary), so that a store that was
 // changed by other hands ends in a clear error and not in undefined figures.
 import * as z from 'zod';
+import { EVENT_KINDS } from '../../engine/core/events.ts';
 import type { ExpectResult, Outcome, RunEvent, SeriesInfo, Summary } from '../../engine/experiment/result.ts';
 import { damaged } from './errors.ts';
 
@@ -128,23 +129,7 @@ export const eventRowSchema = z.object({
   number: z.number(),
   time_ns: z.number(),
   duration_ns: z.number(),
-  kind: z.enum([
-    'phase',
-    'round',
-    'harvest',
-    'stop',
-    'resume',
-    'throttle',
-    'device-state',
-    'map-change',
-    'split',
-    'collapse',
-    'unmap',
-    'fault',
-    'loss',
-    'error',
-    'note',
-  ]),
+  kind: z.enum(EVENT_KINDS),
   text: z.string(),
   source: z.string().nullable(),
   detail: z.string(),

@@ -3,7 +3,7 @@
 import { DirtyBitmap } from '../../../engine/core/bitmap.ts';
 import { costsWith } from '../../../engine/core/costs.ts';
 import type { CostName } from '../../../engine/core/costs.ts';
-import type { EngineEvent } from '../../../engine/core/ports.ts';
+import type { RunEvent } from '../../../engine/core/events.ts';
 import { Scheduler } from '../../../engine/core/scheduler.ts';
 import type { DeviceConfig, DeviceKind, TrafficConfig } from '../../../engine/devices/config.ts';
 import type { RackOptions } from '../../../engine/devices/rack-options.ts';
@@ -64,7 +64,7 @@ export class Bench {
   readonly reported = new DirtyBitmap(RAM_PAGES);
   readonly dropped: Dropped[] = [];
   readonly blinded: Dropped[] = [];
-  readonly events: EngineEvent[] = [];
+  readonly events: RunEvent[] = [];
 
   constructor(devices: readonly DeviceConfig[], overrides: Overrides = {}) {
     for (const { name } of devices) this.written.set(name, new DirtyBitmap(RAM_PAGES));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { costsWith } from '../../../engine/core/costs.ts';
-import type { EngineEvent } from '../../../engine/core/ports.ts';
+import type { RunEvent } from '../../../engine/core/events.ts';
 import { DEVICE_MODELS } from '../../../engine/devices/models.ts';
 import { VfioDevice } from '../../../engine/devices/vfio-device.ts';
 import type { DeviceMigrationConfig } from '../../../engine/devices/config.ts';
@@ -8,8 +8,8 @@ import type { DeviceMigrationConfig } from '../../../engine/devices/config.ts';
 const MIB = 1024 * 1024;
 const MS = 1e6;
 
-function aDevice(overrides: Partial<DeviceMigrationConfig> = {}): { device: VfioDevice; events: EngineEvent[] } {
-  const events: EngineEvent[] = [];
+function aDevice(overrides: Partial<DeviceMigrationConfig> = {}): { device: VfioDevice; events: RunEvent[] } {
+  const events: RunEvent[] = [];
   const config: DeviceMigrationConfig = { ...DEVICE_MODELS.rdma.migration, ...overrides };
   const device = new VfioDevice('nic0', config, costsWith({ device_stop: 2 * MS }), (event) => events.push(event));
   return { device, events };

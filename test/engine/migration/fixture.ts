@@ -3,13 +3,8 @@
 import { DirtyBitmap } from '../../../engine/core/bitmap.ts';
 import { costsWith, type CostName } from '../../../engine/core/costs.ts';
 import { ok, type Outcome } from '../../../engine/core/errno.ts';
-import type {
-  DirtyTracker,
-  EngineEvent,
-  HarvestReport,
-  LockReport,
-  MigratableDevice,
-} from '../../../engine/core/ports.ts';
+import type { RunEvent } from '../../../engine/core/events.ts';
+import type { DirtyTracker, HarvestReport, LockReport, MigratableDevice } from '../../../engine/core/ports.ts';
 import { Scheduler, type ActorId } from '../../../engine/core/scheduler.ts';
 import { MIGRATION_DEFAULTS, type MigrationConfig } from '../../../engine/migration/config.ts';
 import { Oracle } from '../../../engine/migration/oracle.ts';
@@ -96,7 +91,7 @@ export class MigrationBench {
   readonly tracker: PlainTracker;
   readonly oracle: Oracle;
   readonly written: DirtyBitmap;
-  readonly events: EngineEvent[] = [];
+  readonly events: RunEvent[] = [];
   readonly throttles: number[] = [];
   /** Time taken from all vCPUs, as it was taken. */
   readonly stalls: number[] = [];

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { costsWith } from '../../../engine/core/costs.ts';
-import type { EngineEvent } from '../../../engine/core/ports.ts';
+import type { RunEvent } from '../../../engine/core/events.ts';
 import type { Type1Rules } from '../../../engine/vfio/type1-rules.ts';
 import { ALIGNED_BITMAP, AS_MERGED, ONE_MAPPING, SLOT_AT_A_TIME } from '../../../engine/vfio/type1-rules.ts';
 import { PER_CPU_QUEUE } from '../../../engine/viommu/flush-queue.ts';
@@ -10,7 +10,7 @@ import { Type1Bitmaps } from '../../../engine/viommu/type1-bitmaps.ts';
 import type { BitmapCounters } from '../../../engine/viommu/type1-bitmaps.ts';
 import { Bench, MS, SECTIONS, US, aDevice } from '../devices/fixture.ts';
 
-const events: EngineEvent[] = [];
+const events: RunEvent[] = [];
 const bitmapsOf = (rules: Type1Rules): Type1Bitmaps => {
   events.length = 0;
   return new Type1Bitmaps({ name: 'c', rules, costs: costsWith({}), emit: (event) => events.push(event) });

@@ -1,12 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  blockToEnvelope,
-  decodeBlock,
-  encodeBlock,
-  envelopeToBlock,
-  FrameError,
-} from '../../../main/contract/block.ts';
+import { blockToEnvelope, decodeBlock, encodeBlock, envelopeToBlock } from '../../../main/contract/block.ts';
+import { FrameError } from '../../../main/contract/frameHead.ts';
 
 const anyDouble = fc.oneof(fc.double(), fc.constantFrom(NaN, -0, Infinity, -Infinity, 5e-324));
 const blocks = fc.tuple(fc.nat(6), fc.nat(5), fc.nat(40)).chain(([figures, columns, length]) =>

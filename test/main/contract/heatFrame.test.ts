@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { HeatMap } from '../../../engine/experiment/result.ts';
-import { FrameError } from '../../../main/contract/block.ts';
-import { decodeHeat, encodeHeat, HEAT_KINDS, isHeatFrame } from '../../../main/contract/heatFrame.ts';
+import { FrameError, kindOfFrame } from '../../../main/contract/frameHead.ts';
+import { decodeHeat, encodeHeat, HEAT_KINDS } from '../../../main/contract/heatFrame.ts';
 
 const maps: fc.Arbitrary<HeatMap> = fc.tuple(fc.nat(9), fc.nat(9), fc.nat(5)).chain(([rows, columns, layers]) =>
   fc.record({
@@ -36,7 +36,7 @@ describe('the frame of a heat map', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 0xffff_ffff }), maps, (id, map) => {
         const frame = encodeHeat(id, map);
-        expect(isHeatFrame(frame)).toBe(true);
+        expect(kindOfFrame(frame)).toBe('heat');
         expect(decodeHeat(frame)).toEqual({ id, map });
       }),
     );
