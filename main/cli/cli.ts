@@ -58,6 +58,9 @@ export async function runCommand(
   }
 }
 
+/** What was named is not there, or is no store of ours: nothing that was to be checked has failed. */
+const WRONG_INPUT: ReadonlySet<StoreError['kind']> = new Set(['absent', 'foreign', 'damaged', 'newer']);
+
 /** A failure of the user's or the machine's, told; anything else is a defect of ours and goes on upwards. */
 function failed(error: unknown, name: string | undefined, terminal: Terminal): ExitCode {
   if (error instanceof UsageError) {
@@ -69,9 +72,7 @@ function failed(error: unknown, name: string | undefined, terminal: Terminal): E
     if (name === 'run' && (error.kind === 'unusable' || error.kind === 'full')) {
       terminal.say('--db FILE keeps runs in another file; --no-save shows the result without keeping it.');
     }
-    return error.kind === 'foreign' || error.kind === 'damaged' || error.kind === 'newer'
-      ? EXIT.wrongInput
-      : EXIT.failed;
+    return WRONG_INPUT.has(error.kind) ? EXIT.wrongInput : EXIT.failed;
   }
   throw error;
 }

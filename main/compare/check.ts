@@ -1,6 +1,7 @@
 // Whether a run may pass: for the CI of a VMM or a driver. Rules: no page lost (the oracle's word, where it was asked), what the
 // experiment expects, and against a baseline how much worse each figure may be.
 import { METRICS, METRIC_NAMES, showMetric, type MetricName } from '../../engine/experiment/expect.ts';
+import { figureOf } from '../../engine/experiment/compare/results.ts';
 import { parseDuration, parsePercentage, parseSize, UnitError } from '../../engine/core/units.ts';
 import type { Comparison } from '../contract/compare.ts';
 import type { StoredRun } from '../store/rows.ts';
@@ -78,12 +79,12 @@ export function rulesOf(
     });
   }
   for (const { metric, share, amount } of allowances) {
-    const { unit, title, read } = METRICS[metric];
-    const before = baseline.summary === null ? null : read(baseline.summary);
-    const now = read(summary);
+    const { unit, title } = METRICS[metric];
+    const before = baseline.summary === null ? null : figureOf(metric, baseline.summary);
+    const now = figureOf(metric, summary);
     const allowed = share === null ? showMetric(unit, amount) : `${Number((share * 100).toPrecision(6))}%`;
     const name = `${title} is at most ${allowed} worse than the baseline’s`;
-    if (typeof before !== 'number' || typeof now !== 'number') {
+    if (before === null || now === null) {
       rules.push({ name, status: 'skipped', message: 'not known in both runs' });
       continue;
     }

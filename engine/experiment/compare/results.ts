@@ -115,9 +115,14 @@ export function resultsOf(groups: readonly Repeats[], baseline: number): ResultR
 export const JUDGED: readonly MetricName[] = METRIC_NAMES.filter((name) => name in BETTER);
 
 function knownValues(name: MetricName, summaries: readonly Summary[]): number[] {
-  return summaries
-    .map((summary) => METRICS[name].read(summary))
-    .filter((value): value is number => typeof value === 'number' && Number.isFinite(value));
+  return summaries.map((summary) => figureOf(name, summary)).filter((value) => value !== null);
+}
+
+/** Null: not known. A guest that was never stopped had no downtime; that is not the best downtime there is. */
+export function figureOf(name: MetricName, summary: Summary): number | null {
+  const value = METRICS[name].read(summary);
+  if (typeof value !== 'number' || !Number.isFinite(value)) return null;
+  return name === 'downtime' && value === 0 && summary.outcome !== 'completed' ? null : value;
 }
 
 function cellOf(values: readonly number[], before: readonly number[], better: Better, isBaseline: boolean): ResultCell {

@@ -12,7 +12,7 @@ import {
 import { endingOf, exportPieces, inOneFile, type ExportRequest } from '../../export/formats.ts';
 import { ExportError, writeFileWhole } from '../../export/target.ts';
 import type { Store } from '../../store/store.ts';
-import { nearest, UsageError, type Command } from '../command.ts';
+import { nearest, UsageError, type Command, type Words } from '../command.ts';
 import { dbOption, existingStore, runId } from '../storeOption.ts';
 import { formatCount } from '../../contract/format.ts';
 import { EXIT, type ExitCode, type Terminal } from '../terminal.ts';
@@ -36,7 +36,7 @@ export const command: Command = {
   takes: [1, RUNS_MAX],
   async run(words, terminal) {
     const ids = [...new Set(words.positionals.map(runId))];
-    const request = requestOf(words.text('format'), words.text('table'));
+    const request = requestOf(words, ids);
     const store = existingStore(words);
     if (store === undefined) throw new UsageError('no runs are kept yet');
     try {
@@ -149,8 +149,19 @@ function place(
   return files.map(({ ids, name }) => ({ ids, path: join(output, name) }));
 }
 
-function requestOf(format: string | undefined, table: string | undefined): ExportRequest {
+/** What one reads is a report, of all runs together and with words of its own. */
+const READ: Readonly<Record<string, string>> = { html: 'html', htm: 'html', pdf: 'pdf', md: 'md', markdown: 'md' };
+
+function requestOf(words: Words, ids: readonly number[]): ExportRequest {
+  const [format, table] = [words.text('format'), words.text('table')];
   if (format === undefined) throw new UsageError(`--format is missing: ${FORMAT_NAMES.join(', ')}`);
+  const ending = READ[format.toLowerCase()];
+  if (ending !== undefined) {
+    const named = ids.length > 6 ? `${ids.slice(0, 6).join(' ')} …` : ids.join(' ');
+    throw new UsageError(
+      `--format ${format}: a page to read is a report; brownout report ${named} -o report.${ending} writes it`,
+    );
+  }
   return { format: oneOf('format', format, FORMAT_NAMES), table: oneOfOrNone('table', table, EXPORT_TABLES) };
 }
 

@@ -81,7 +81,7 @@ describe('brownout compare', () => {
       [aSmallExperiment('nonsense: 1\n'), /nonsense/],
     ] as const) {
       const { code, stderr, stdout } = await compare('1', word);
-      expect({ stdout, wrong: code !== 0 }).toEqual({ stdout: '', wrong: true });
+      expect({ stdout, code }).toEqual({ stdout: '', code: 2 });
       expect(stderr).toMatch(message);
     }
   });

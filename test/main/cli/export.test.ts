@@ -72,6 +72,7 @@ describe('brownout export', () => {
         'brownout: json holds whole runs; tables (samples, long, events, runs) are of csv, parquet and arrow',
       ],
       ['there is no such run', ['1', '9', '-f', 'csv'], 'there is no run 9'],
+      ['it is a page to read', ['1', '2', '-f', 'pdf'], 'brownout report 1 2 -o report.pdf writes it'],
       ['the number is none', ['x', '-f', 'csv'], 'brownout: x is not the number of a run; brownout list shows them'],
     ])('%s', async (_, args, message) => {
       const folder = aFolder();

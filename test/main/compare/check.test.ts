@@ -29,6 +29,22 @@ describe('check', () => {
     store.close();
   });
 
+  it('does not take a guest that was never stopped for one without downtime', async () => {
+    const store = aStore();
+    const never = SMALL.replace('bandwidth: 512MiB/s', 'bandwidth: 5MB/s, timeout: 1s');
+    const [fast, endless] = [await aRun(store), await aRun(store, never)];
+    expect(store.run(endless).summary).toMatchObject({ outcome: 'timed-out', downtimeNs: 0 });
+    const comparison = compareRuns(store, [fast, endless], fast);
+    const rules = rulesOf(store.run(endless), store.run(fast), comparison, [readAllowance('downtime=+5%').allowance!]);
+    expect(statuses(rules)).toMatchObject({ 'completes as the baseline does': 'failed', downtime: 'skipped' });
+    const downtime = comparison.results.find(({ metric }) => metric === 'downtime')!;
+    expect(downtime.cells.map(({ n, judgement }) => [n, judgement])).toEqual([
+      [1, 'baseline'],
+      [0, 'unknown'],
+    ]);
+    store.close();
+  });
+
   it('reads how much worse a figure may be, and says what would be right', () => {
     expect(readAllowance('downtime=+5%').allowance).toEqual({ metric: 'downtime', share: 0.05, amount: null });
     expect(readAllowance('bytes=2MiB').allowance?.amount).toBe(2 * 1024 * 1024);
