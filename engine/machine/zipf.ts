@@ -85,11 +85,26 @@ function aliasOf(weights: Float64Array): { keep: Float64Array; alias: Uint32Arra
   return { keep, alias };
 }
 
-export function zipfPages(pages: number, skew: number): PageDraw {
+/** What a draw needs: buckets of ranks, chosen by alias, and how ranks are scattered. */
+export interface ZipfTable {
+  /** First rank of each bucket, from 0. */
+  readonly firsts: Float64Array;
+  readonly sizes: Float64Array;
+  /** Chance that a column is its own bucket; else it is the bucket of its alias. */
+  readonly keep: Float64Array;
+  readonly alias: Uint32Array;
+  /** page = rank * stride mod pages */
+  readonly stride: number;
+}
+
+export function zipfTable(pages: number, skew: number): ZipfTable {
   const { firsts, sizes, weights } = bucketsOf(pages, skew);
-  const { keep, alias } = aliasOf(weights);
-  const stride = strideFor(pages);
-  const columns = weights.length;
+  return { firsts, sizes, ...aliasOf(weights), stride: strideFor(pages) };
+}
+
+export function zipfPages(pages: number, skew: number): PageDraw {
+  const { firsts, sizes, keep, alias, stride } = zipfTable(pages, skew);
+  const columns = firsts.length;
   return (random, firstPage, out, count) => {
     for (let i = 0; i < count; i++) {
       const column = random.nextBelow(columns);

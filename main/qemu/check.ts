@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 import { QemuError } from './errors.ts';
 import { makeGuardedFolder } from './guard.ts';
 import { missingMessage, startMachine, type Accelerator } from './machine.ts';
+import { PAGE_SIZE } from '../../engine/core/units.ts';
 import { FIRST_FREE_PAGE, guestImage } from './program.ts';
 
 export interface AcceleratorCheck {
@@ -118,12 +119,14 @@ async function tryAccelerator(binary: string, name: Accelerator, signal?: AbortS
     await writeFile(
       image,
       guestImage({
+        machine: 'pc',
+        memoryPages: PROBE_MEMORY_BYTES / PAGE_SIZE,
         fillFirstPage: FIRST_FREE_PAGE,
         fillPages: 1024,
         seed: 1,
         reportMs: 50,
         flushTlb: true,
-        phases: [{ ...phase, writesPerSecond: 10_000, catchUpMs: 20 }],
+        vcpus: [[{ ...phase, writesPerSecond: 10_000, catchUpMs: 20 }]],
       }),
     );
     const machine = await startMachine(

@@ -6,9 +6,11 @@
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MIB, PAGE_SIZE } from '../../engine/core/units.ts';
+import { machineLayout } from '../../engine/machine/layout.ts';
+import type { GuestProgram } from './program.ts';
 import type { QmpClient } from './qmp.ts';
 
-const PIECE_BYTES = 32 * MIB;
+const PIECE_PAGES = (32 * MIB) / PAGE_SIZE;
 const PIECE_TIMEOUT_MS = 60_000;
 const HOLE_FIRST_PAGE = 0xa0;
 const HOLE_END_PAGE = 0x100;
@@ -27,26 +29,43 @@ export interface Comparison {
 export async function compareMemories(
   source: SavesMemory,
   destination: SavesMemory,
-  memoryBytes: number,
+  guest: Pick<GuestProgram, 'machine' | 'memoryPages'>,
   folder: string,
   signal?: AbortSignal,
 ): Promise<Comparison> {
   const differing = new RunList();
   let compared = 0;
-  for (let from = 0; from < memoryBytes; from += PIECE_BYTES) {
-    const size = Math.min(PIECE_BYTES, memoryBytes - from);
+  for (const { gpaPage, ramPage, pages } of piecesOf(guest)) {
+    const [from, size] = [gpaPage * PAGE_SIZE, pages * PAGE_SIZE];
     const [here, there] = await Promise.all([
       piece(source, from, size, join(folder, 'source.ram'), signal),
       piece(destination, from, size, join(folder, 'destination.ram'), signal),
     ]);
     for (let at = 0; at < size; at += PAGE_SIZE) {
-      const page = (from + at) / PAGE_SIZE;
+      const page = ramPage + at / PAGE_SIZE;
       if (page >= HOLE_FIRST_PAGE && page < HOLE_END_PAGE) continue;
       compared++;
       if (here.compare(there, at, at + PAGE_SIZE, at, at + PAGE_SIZE) !== 0) differing.add(page);
     }
   }
   return { pagesCompared: compared, pagesDiffering: differing.count, runs: differing.runs };
+}
+
+export interface MemoryPiece {
+  readonly gpaPage: number;
+  readonly ramPage: number;
+  readonly pages: number;
+}
+
+/** All RAM in pieces: what lies above the hole begins at 4 GiB. */
+export function piecesOf({ machine, memoryPages }: Pick<GuestProgram, 'machine' | 'memoryPages'>): MemoryPiece[] {
+  const sections = machineLayout(machine, memoryPages, []).sections.filter((section) => !section.readonly);
+  return sections.flatMap(({ gpaPage, ramPage, pages }) =>
+    Array.from({ length: Math.ceil(pages / PIECE_PAGES) }, (_, i) => ({
+      ...{ gpaPage: gpaPage + i * PIECE_PAGES, ramPage: ramPage + i * PIECE_PAGES },
+      pages: Math.min(PIECE_PAGES, pages - i * PIECE_PAGES),
+    })),
+  );
 }
 
 async function piece(

@@ -155,7 +155,20 @@ class Watch {
   async #configure(qmp: QmpClient): Promise<void> {
     const { capabilities, parameters } = this.#session.plan;
     await qmp.execute('migrate-set-capabilities', { capabilities });
-    await qmp.execute('migrate-set-parameters', parameters);
+    const { 'zero-page-detection': zeroPages, ...others } = parameters;
+    await qmp.execute('migrate-set-parameters', others);
+    if (zeroPages === undefined) return;
+    try {
+      await qmp.execute('migrate-set-parameters', { 'zero-page-detection': zeroPages });
+    } catch (error) {
+      // Before 9.0 the migration thread looks for zero pages, and nothing else can be asked for.
+      if (!(error instanceof QmpCommandError) || !error.message.includes('unexpected')) throw error;
+      if (zeroPages !== 'legacy')
+        throw new QemuError(
+          'unsupported',
+          `migration.zero_pages: ${zeroPages} needs QEMU 9.0; this one has legacy only`,
+        );
+    }
   }
 
   async #precopy(): Promise<void> {
@@ -209,7 +222,7 @@ class Watch {
     await this.#settledFigures();
     await untilStatus(destination.qmp, plan.compare ? 'paused' : 'running', RESUME_TIMEOUT_MS);
     if (plan.compare) {
-      this.#comparison = await compareMemories(source.qmp, destination.qmp, plan.memoryBytes, folder.path, signal);
+      this.#comparison = await compareMemories(source.qmp, destination.qmp, plan.program, folder.path, signal);
       await destination.qmp.execute('cont');
     }
     this.#goesOn = await this.#stillReports(destination.reports);
@@ -233,7 +246,7 @@ class Watch {
 
   /** The guest's clock moves on, and its writes too unless it is idle now. */
   async #stillReports(reports: GuestReports): Promise<boolean> {
-    const writing = this.#session.plan.program.phases.some(({ pattern }) => pattern !== 'idle');
+    const writing = this.#session.plan.program.vcpus.flat().some(({ pattern }) => pattern !== 'idle');
     const paced = this.#session.plan.pacedWritesPerSecond !== null;
     const before = reports.all.length;
     let next = runMs(this.#session);

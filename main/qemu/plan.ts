@@ -10,8 +10,8 @@ import { QemuError } from './errors.ts';
 import {
   FIRST_FREE_PAGE,
   guestImage,
-  LAST_PAGE_END,
   PHASES_MAX,
+  WRITING_VCPUS_MAX,
   type GuestProgram,
   type WritePhase,
 } from './program.ts';
@@ -22,7 +22,7 @@ export interface QemuPlan {
   readonly memoryBytes: number;
   readonly vcpus: number;
   readonly program: GuestProgram;
-  /** Name of the vCPU group that writes. */
+  /** Name of the vCPU group that writes; `guest` where several do. */
   readonly writer: string;
   /** Asked of the guest, page writes per second; null where the rate is not one number. */
   readonly pacedWritesPerSecond: number | null;
@@ -48,7 +48,7 @@ export interface QemuPlan {
 const REPORT_MS = 200;
 /** SeaBIOS and our program need some; less than this QEMU's pc does not boot. */
 const MEMORY_BYTES_MIN = 16 * MIB;
-const VCPUS_MAX = 16;
+const VCPUS_MAX = 64;
 
 export function planQemuRun(experiment: Experiment): QemuPlan {
   const { guest, migration, qemu, tracking } = experiment;
@@ -64,18 +64,13 @@ export function planQemuRun(experiment: Experiment): QemuPlan {
   refuse(guest.regions.length > 0, 'guest.regions', 'the QEMU backend has plain memory only');
   refuse(guest.backing !== PAGE_SIZE, 'guest.backing', 'the QEMU backend uses 4 KiB pages of anonymous memory');
   refuse(guest.machine === 'virt', 'guest.machine', 'the guest program is x86 code: pc or q35');
-  refuse(guest.vcpus > VCPUS_MAX, 'guest.vcpus', `at most ${VCPUS_MAX} (only the first one writes)`);
+  refuse(guest.vcpus > VCPUS_MAX, 'guest.vcpus', `at most ${VCPUS_MAX}, of which ${WRITING_VCPUS_MAX} write`);
   refuse(guest.memory < MEMORY_BYTES_MIN, 'guest.memory', 'at least 16MiB');
   refuse(guest.memory % MIB !== 0, 'guest.memory', 'whole MiB');
   refuse(
     2 * guest.memory > qemu.memory_limit,
     'guest.memory',
     `source and destination take ${(2 * guest.memory) / MIB} MiB, more than qemu.memory_limit`,
-  );
-  refuse(
-    qemu.compare && guest.memory > LAST_PAGE_END * PAGE_SIZE,
-    'qemu.compare',
-    'memory above 3 GiB is not where the comparison looks for it',
   );
   const ring = tracking.vcpus === 'dirty-ring';
   refuse(ring && qemu.accelerator !== 'kvm', 'tracking.vcpus', 'only KVM has dirty rings: set qemu.accelerator to kvm');
@@ -100,20 +95,19 @@ export function planQemuRun(experiment: Experiment): QemuPlan {
   );
 
   const writers = guest.workloads.filter(({ pattern }) => pattern !== 'idle');
-  refuse(
-    writers.length > 1,
-    'guest.workloads',
-    'the guest program writes with one vCPU: one workload that is not idle',
-  );
-  const writer = writers[0];
-  const phases = problems.length > 0 ? [] : phasesOf(writer, problems);
+  const writing = writers.reduce((sum, { vcpus }) => sum + vcpus, 0);
+  refuse(writing > WRITING_VCPUS_MAX, 'guest.workloads', `${writing} vCPUs write; at most ${WRITING_VCPUS_MAX} can`);
+  refuse(writing > guest.vcpus, 'guest.workloads', `${writing} vCPUs write, of ${guest.vcpus}`);
+  const vcpus = problems.length > 0 ? [] : writers.flatMap((workload) => vcpusOf(workload, problems));
   const program: GuestProgram = {
+    machine: guest.machine === 'q35' ? 'q35' : 'pc',
+    memoryPages: guest.memory / PAGE_SIZE,
     fillFirstPage: FIRST_FREE_PAGE,
     fillPages: guest.filled / PAGE_SIZE,
     seed: experiment.seed,
     reportMs: REPORT_MS,
-    flushTlb: qemu.flush_tlb && writer !== undefined,
-    phases,
+    flushTlb: qemu.flush_tlb && writers.length > 0,
+    vcpus: vcpus.length === 0 ? [[IDLE]] : vcpus,
   };
   if (problems.length === 0) {
     try {
@@ -128,12 +122,12 @@ export function planQemuRun(experiment: Experiment): QemuPlan {
 
   return {
     accelerator: qemu.accelerator,
-    machine: guest.machine === 'q35' ? 'q35' : 'pc',
+    machine: program.machine,
     memoryBytes: guest.memory,
     vcpus: guest.vcpus,
     program,
-    writer: writer?.name ?? 'guest',
-    pacedWritesPerSecond: pacedRate(phases),
+    writer: writers.length === 1 ? writers[0]!.name : 'guest',
+    pacedWritesPerSecond: pacedRate(program.vcpus),
     startMs: migration.start / NS_PER_MS,
     timeoutMs: migration.timeout / NS_PER_MS,
     limitMs: experiment.limits.simulated / NS_PER_MS,
@@ -145,7 +139,7 @@ export function planQemuRun(experiment: Experiment): QemuPlan {
     dirtyRingEntries: ring ? tracking.ring.entries : null,
     capabilities: capabilitiesOf(migration),
     parameters: parametersOf(migration),
-    notes: notesOf(experiment, writer),
+    notes: notesOf(experiment),
   };
 }
 
@@ -194,8 +188,21 @@ function parametersOf(migration: Migration): QemuPlan['parameters'] {
 
 type Simple = Exclude<Workload, { pattern: 'phases' }> | WorkloadPhase;
 
-function phasesOf(writer: Workload | undefined, problems: string[]): WritePhase[] {
-  if (writer === undefined) return [IDLE];
+/** Each vCPU of the group makes its share of the writes; of a sweep each takes a part of the region, as guestperf's do. */
+function vcpusOf(writer: Workload, problems: string[]): WritePhase[][] {
+  const phases = phasesOf(writer, problems);
+  return Array.from({ length: writer.vcpus }, (_, i) => phases.map((phase) => shareOf(phase, i, writer.vcpus)));
+}
+
+function shareOf(phase: WritePhase, index: number, vcpus: number): WritePhase {
+  const { writesPerSecond: rate, firstPage, pages } = phase;
+  const shared = { ...phase, writesPerSecond: rate === 'full' ? rate : rate / vcpus };
+  if (phase.pattern !== 'sequential' || pages < vcpus) return shared;
+  const [from, to] = [index, index + 1].map((i) => Math.floor((pages * i) / vcpus)) as [number, number];
+  return { ...shared, firstPage: firstPage + from, pages: to - from };
+}
+
+function phasesOf(writer: Workload, problems: string[]): WritePhase[] {
   const catchUpMs = wholeMs(writer.catch_up, 'catch_up', problems);
   if (writer.pattern !== 'phases') return [phaseOf(writer, 0, catchUpMs, problems)];
   if (writer.phases.length > PHASES_MAX)
@@ -238,8 +245,7 @@ function phaseOf(phase: Simple, durationMs: number, catchUpMs: number, problems:
       return { ...area, pattern: 'burst', burst: { onMs, offMs: wholeMs(phase.burst.off, 'burst.off', problems) } };
     }
     case 'zipf':
-      problems.push('guest.workloads: the guest program has no zipf pattern; hotcold comes near it');
-      return { ...IDLE, durationMs };
+      return { ...area, pattern: 'zipf', zipf: { skew: phase.skew } };
   }
 }
 
@@ -250,17 +256,21 @@ function wholeMs(ns: number, path: string, problems: string[]): number {
   return ms;
 }
 
-function pacedRate(phases: readonly WritePhase[]): number | null {
-  const only = phases.length === 1 ? phases[0] : undefined;
-  if (only === undefined || only.pattern === 'idle' || only.pattern === 'burst') return null;
-  return only.writesPerSecond === 'full' || only.writesPerSecond === 0 ? null : only.writesPerSecond;
+function pacedRate(vcpus: readonly (readonly WritePhase[])[]): number | null {
+  let sum = 0;
+  for (const phases of vcpus) {
+    const only = phases.length === 1 ? phases[0] : undefined;
+    if (only === undefined || only.pattern === 'idle' || only.pattern === 'burst') return null;
+    if (only.writesPerSecond === 'full' || only.writesPerSecond === 0) return null;
+    sum += only.writesPerSecond;
+  }
+  return sum;
 }
 
-function notesOf(experiment: Experiment, writer: Workload | undefined): string[] {
+function notesOf({ guest }: Experiment): string[] {
   const notes = [
     'link, latency, costs, host profile and QEMU version are those of this machine, not those of the experiment',
   ];
-  if (experiment.guest.workloads.some(({ reads }) => reads !== undefined)) notes.push('the guest program only writes');
-  if (writer !== undefined && writer.vcpus > 1) notes.push(`one vCPU writes for all ${writer.vcpus} of ${writer.name}`);
+  if (guest.workloads.some(({ reads }) => reads !== undefined)) notes.push('the guest program only writes');
   return notes;
 }

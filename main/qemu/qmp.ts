@@ -143,7 +143,10 @@ export class QmpClient {
       }
     });
     stream.on('error', (error) => {
-      this.#fail(new QemuError('failed', `QMP: ${error.message}`, { cause: error }));
+      // A process that dies is noticed by whichever comes first: a write that finds nobody, or the end of the stream.
+      const gone = ['EPIPE', 'ECONNRESET'].includes((error as NodeJS.ErrnoException).code ?? '');
+      const message = gone ? 'QEMU closed the QMP connection' : `QMP: ${error.message}`;
+      this.#fail(new QemuError('failed', message, { cause: error }));
     });
     stream.on('close', () => {
       this.#fail(new QemuError('failed', 'QEMU closed the QMP connection'));

@@ -68,7 +68,7 @@ export function tellStory(told: Told): { summary: Summary; events: RunEvent[] } 
             {
               cause: 'differs on the destination after the stop; QEMU gives no reason',
               eventIndex: lossIndex,
-              writers: ['vcpu0'],
+              writers: [told.plan.writer],
               pages: comparison.pagesDiffering,
               runs: comparison.runs,
             },

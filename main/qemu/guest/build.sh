@@ -4,6 +4,6 @@ set -eu
 cd "$(dirname "$0")"
 object=$(mktemp)
 trap 'rm -f "$object"' EXIT
-as --32 -o "$object" guest.S
-ld -m elf_i386 -N -Ttext=0x100000 -e start --oformat binary -o "${1:-guest.bin}" "$object"
+as --64 -o "$object" guest.S
+ld -m elf_x86_64 -N -Ttext=0x100000 -e start --oformat binary -o "${1:-guest.bin}" "$object"
 chmod 644 "${1:-guest.bin}"

@@ -1,6 +1,7 @@
 // The guest program measured in a real QEMU: what it writes, how fast, and what its clock shows.
 
 import { describe, expect, it } from 'vitest';
+import { zipfTable } from '../../../engine/machine/zipf.ts';
 import { FIRST_FREE_PAGE, type WritePhase } from '../../../main/qemu/program.ts';
 import type { GuestReport } from '../../../main/qemu/reports.ts';
 import { aProgram, noQemu, uniform, withGuest, type BootedGuest } from './support.ts';
@@ -92,6 +93,67 @@ describe.skipIf(noQemu !== '')('guest program in QEMU', () => {
         expect(cold / most).toBeLessThan(0.13);
       },
     ));
+
+  it('draws by a zipf law: the first rank most often, and all of the region', () =>
+    withGuest(
+      aProgram([{ ...uniform, pattern: 'zipf', pages: 64, writesPerSecond: 20_000, zipf: { skew: 1 } }]),
+      async (guest) => {
+        await guest.reports.until(({ all }) => (all.at(-1)?.writes ?? 0) > 8000, 15_000);
+        const marks = (await guest.pages(FIRST_FREE_PAGE, 70)).map(written);
+        expect(marks).toEqual(marks.map((_, i) => i < 64));
+        // How far back the last write of a page lies is on average 1 / its weight: rank 1 has 0.21 of the writes.
+        const table = zipfTable(64, 1);
+        const rankOf = new Map(Array.from({ length: 64 }, (_, rank) => [(rank * table.stride) % 64, rank]));
+        let [hot, cold] = [0, 0];
+        for (let look = 0; look < 12; look++) {
+          const pages = await guest.pages(FIRST_FREE_PAGE, 64);
+          const counts = pages.map((page) => page.readUInt32LE(0));
+          const latest = Math.max(...counts);
+          counts.forEach((count, page) => {
+            const rank = rankOf.get(page)!;
+            if (rank < 4) hot += latest - count;
+            else if (rank >= 60) cold += latest - count;
+          });
+        }
+        // Expected ages: 5 … 19 against 290 … 303.
+        expect(cold / hot).toBeGreaterThan(5);
+      },
+    ));
+
+  it('writes with several vCPUs, each its own part, and counts all of them', () =>
+    withGuest(
+      aProgram([], {
+        vcpus: [0, 1, 2].map((i) => [
+          { ...uniform, pattern: 'sequential', firstPage: FIRST_FREE_PAGE + 100 * i, pages: 50, writesPerSecond: 2000 },
+        ]),
+      }),
+      async (guest) => {
+        await guest.reports.until(({ all }) => (all.at(-1)?.writes ?? 0) > 3000, 30_000);
+        const pages = await guest.pages(FIRST_FREE_PAGE, 300);
+        expect(pages.map(written)).toEqual(pages.map((_, i) => i % 100 < 50));
+        const all = guest.reports.all;
+        expect(rateBetween(all[0]!, all.at(-1)!)).toBeGreaterThan(3000);
+        // Whose count it is shows in the upper bits.
+        expect([0, 100, 200].map((i) => pages[i]!.readUInt32LE(0) >>> 28)).toEqual([0, 1, 2]);
+      },
+    ));
+
+  it('fills and writes memory above 4 GiB', () => {
+    const [high, memoryPages] = [2 << 18, 3 << 18];
+    const phase = { ...uniform, pattern: 'sequential', firstPage: high - 20, pages: 40 } as const;
+    return withGuest(
+      aProgram([phase], { machine: 'q35', memoryPages, fillFirstPage: high - 30, fillPages: 60 }),
+      async (guest) => {
+        await guest.reports.until(({ all }) => (all.at(-1)?.writes ?? 0) > 100, 15_000);
+        const pages = [...(await guest.pages(high - 30, 30)), ...(await guest.pages(0x100000, 32))];
+        const kindOf = (page: Buffer): string =>
+          written(page) ? 'written' : page.readUInt32LE(64) === 0 ? 'zero' : 'filled';
+        expect(pages.map(kindOf)).toEqual(
+          pages.map((_, i) => (i >= 60 ? 'zero' : i < 10 || i >= 50 ? 'filled' : 'written')),
+        );
+      },
+    );
+  });
 
   it('moves its window by its own length and wraps in the region', () =>
     withGuest(

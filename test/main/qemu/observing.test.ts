@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { SampleChunk } from '../../../engine/experiment/result.ts';
-import { compareMemories, type SavesMemory } from '../../../main/qemu/compare.ts';
+import { compareMemories, piecesOf, type SavesMemory } from '../../../main/qemu/compare.ts';
 import { WriteCurve } from '../../../main/qemu/curve.ts';
 import { NO_FIGURES } from '../../../main/qemu/figures.ts';
 import { SentRates } from '../../../main/qemu/observed.ts';
@@ -172,11 +172,12 @@ describe('comparison of memories', () => {
   it('finds each page that differs in a single byte, in pieces, and not where there is no RAM', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'brownout-compare-'));
     try {
+      const guest = { machine: 'pc', memoryPages: 33 * 256 } as const;
       const here = Buffer.alloc(33 * 2 ** 20, 1);
       const there = Buffer.from(here);
       for (const page of [0, 0xa0, 0xff, 0x100, 0x101, 8191, 8192, 8447])
         there.writeUInt8(2, page * 4096 + (page % 4096));
-      const found = await compareMemories(saver(here), saver(there), here.length, folder);
+      const found = await compareMemories(saver(here), saver(there), guest, folder);
       expect(found).toEqual({
         pagesCompared: 33 * 256 - 96,
         pagesDiffering: 6,
@@ -191,5 +192,16 @@ describe('comparison of memories', () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+
+  it('looks for memory above the hole where it lies: from 4 GiB on', () => {
+    // q35 leaves 2 GiB below 4 GiB from 2.75 GiB on.
+    const pieces = piecesOf({ machine: 'q35', memoryPages: (2816 + 40) * 256 });
+    expect(pieces.slice(63, 65)).toEqual([
+      { gpaPage: (2048 - 32) * 256, ramPage: (2048 - 32) * 256, pages: 32 * 256 },
+      { gpaPage: 4096 * 256, ramPage: 2048 * 256, pages: 32 * 256 },
+    ]);
+    expect(pieces.at(-1)).toEqual({ gpaPage: (4096 + 800) * 256, ramPage: 2848 * 256, pages: 8 * 256 });
+    expect(pieces.reduce((sum, { pages }) => sum + pages, 0)).toBe(2856 * 256);
   });
 });

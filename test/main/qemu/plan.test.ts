@@ -43,11 +43,13 @@ describe('plan of a QEMU run', () => {
       'return-path',
     ]);
     expect(plan.program).toMatchObject({ fillFirstPage: 512, fillPages: 8192, flushTlb: true });
-    expect(plan.program.phases).toEqual([
-      {
-        ...{ durationMs: 0, pattern: 'hotcold', firstPage: 512, pages: 1024, writesPerSecond: 5000, catchUpMs: 2 },
-        hot: { pages: 256, share: 0.75 },
-      },
+    expect(plan.program.vcpus).toEqual([
+      [
+        {
+          ...{ durationMs: 0, pattern: 'hotcold', firstPage: 512, pages: 1024, writesPerSecond: 5000, catchUpMs: 2 },
+          hot: { pages: 256, share: 0.75 },
+        },
+      ],
     ]);
   });
 
@@ -58,7 +60,7 @@ describe('plan of a QEMU run', () => {
     ];
     const plan = planQemuRun(smallGuest({ guest: { workloads: [{ name: 'w', pattern: 'phases', phases }] } }));
     expect(
-      plan.program.phases.map(({ durationMs, pattern, writesPerSecond }) => [durationMs, pattern, writesPerSecond]),
+      plan.program.vcpus[0]!.map(({ durationMs, pattern, writesPerSecond }) => [durationMs, pattern, writesPerSecond]),
     ).toEqual([
       [2000, 'sequential', 'full'],
       [1000, 'idle', 0],
@@ -72,33 +74,18 @@ describe('plan of a QEMU run', () => {
     [{ guest: { memory: '64MiB', machine: 'virt' } }, 'guest.machine: '],
     [{ guest: { memory: '8GiB' } }, 'guest.memory: source and destination take 16384 MiB'],
     [{ guest: { memory: '8MiB' } }, 'guest.memory: at least 16MiB'],
-    [{ guest: { memory: '64MiB', vcpus: 17 } }, 'guest.vcpus: '],
+    [{ guest: { memory: '64MiB', vcpus: 65 } }, 'guest.vcpus: '],
     [{ migration: { postcopy: true }, qemu: { compare: true } }, 'qemu.compare: in post-copy'],
     [{ tracking: { vcpus: 'dirty-ring' } }, 'tracking.vcpus: only KVM has dirty rings'],
     [{ migration: { mapped_ram: true } }, 'migration.mapped_ram: '],
     [
       {
         guest: {
-          memory: '64MiB',
-          workloads: [{ name: 'w', pattern: 'zipf', rate: '5 pages/s', region: { size: '1MiB' } }],
+          ...{ memory: '64MiB', vcpus: 20 },
+          workloads: [{ name: 'w', vcpus: 17, pattern: 'uniform', rate: '5 pages/s', region: { size: '1MiB' } }],
         },
       },
-      'no zipf pattern',
-    ],
-    [
-      {
-        guest: {
-          memory: '64MiB',
-          vcpus: 2,
-          workloads: ['a', 'b'].map((name) => ({
-            name,
-            pattern: 'uniform',
-            rate: '5 pages/s',
-            region: { size: '1MiB' },
-          })),
-        },
-      },
-      'writes with one vCPU',
+      'guest.workloads: 17 vCPUs write; at most 16 can',
     ],
     [
       {
@@ -111,6 +98,32 @@ describe('plan of a QEMU run', () => {
     ],
   ])('%j is refused by name: %s', (over, reason) => {
     expect(() => planQemuRun(forEngine(over))).toThrow(reason);
+  });
+
+  it('gives each vCPU of a group its share of the writes, and of a sweep its part of the region', () => {
+    const plan = planQemuRun(
+      smallGuest({
+        guest: {
+          vcpus: 6,
+          workloads: [
+            { name: 'sweep', vcpus: 3, pattern: 'sequential', region: { size: '40KiB' }, rate: '3000 pages/s' },
+            { name: 'heap', vcpus: 2, pattern: 'zipf', region: { size: '1MiB' }, rate: '500 pages/s', skew: 1.2 },
+            { name: 'calm', pattern: 'idle' },
+          ],
+        },
+      }),
+    );
+    const told = plan.program.vcpus
+      .flat()
+      .map((phase) => [phase.pattern, phase.firstPage, phase.pages, phase.writesPerSecond]);
+    expect(told).toEqual([
+      ['sequential', 512, 3, 1000],
+      ['sequential', 515, 3, 1000],
+      ['sequential', 518, 4, 1000],
+      ['zipf', 512, 256, 250],
+      ['zipf', 512, 256, 250],
+    ]);
+    expect(plan).toMatchObject({ vcpus: 6, writer: 'guest', pacedWritesPerSecond: 3500 });
   });
 
   it('passes post-copy and the dirty limit on to QEMU', () => {

@@ -99,12 +99,14 @@ export const uniform: WritePhase = {
   catchUpMs: 20,
 };
 export const aProgram = (phases: readonly WritePhase[], over: Partial<GuestProgram> = {}): GuestProgram => ({
+  machine: 'pc',
+  memoryPages: (64 * 2 ** 20) / 4096,
   fillFirstPage: FIRST_FREE_PAGE,
   fillPages: 4096,
   seed: 7,
   reportMs: 50,
   flushTlb: true,
-  phases,
+  vcpus: [phases],
   ...over,
 });
 
@@ -123,9 +125,9 @@ export async function withGuest<T>(program: GuestProgram, use: (guest: BootedGue
       ...{
         binary: QEMU,
         accelerator: 'tcg',
-        machine: 'pc',
-        memoryBytes: 64 * 2 ** 20,
-        vcpus: 1,
+        machine: program.machine,
+        memoryBytes: program.memoryPages * 4096,
+        vcpus: program.vcpus.length,
         image,
         dirtyRingEntries: null,
       },
