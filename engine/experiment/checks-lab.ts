@@ -4,7 +4,6 @@ import { spellSize } from '../core/units.ts';
 import type { Check } from './check.ts';
 import { MAX_SAMPLES } from './limits.ts';
 import { spellTime } from './quantity.ts';
-import type { ParsedExperiment } from './schema.ts';
 
 /** Series besides one of each vCPU group and two of each device. */
 const COMMON_SERIES = 12;

@@ -10,6 +10,7 @@ import { MIGRATION_DEFAULTS, type MigrationConfig } from '../../../engine/migrat
 import { Oracle } from '../../../engine/migration/oracle.ts';
 import type { GuestControl } from '../../../engine/migration/parts.ts';
 import { MigrationThread } from '../../../engine/migration/thread.ts';
+import type { XbzrleConfig } from '../../../engine/migration/xbzrle.ts';
 
 export const MS = 1e6;
 
@@ -70,6 +71,7 @@ export interface BenchOptions {
   readonly nonZero?: number;
   readonly devices?: readonly MigratableDevice[];
   readonly hostPagePages?: number;
+  readonly xbzrle?: XbzrleConfig;
 }
 
 /** All steps but sending take no time, unless a test says so. */
@@ -93,6 +95,8 @@ export class MigrationBench {
   readonly written: DirtyBitmap;
   readonly events: RunEvent[] = [];
   readonly throttles: number[] = [];
+  /** Quotas of the dirty limit, as they were set; 0 lifts it. */
+  readonly limits: number[] = [];
   /** Time taken from all vCPUs, as it was taken. */
   readonly stalls: number[] = [];
   thread: MigrationThread;
@@ -102,7 +106,15 @@ export class MigrationBench {
   running = true;
   ended = -1;
 
-  constructor({ pages, config = {}, costs = {}, nonZero = pages, devices = [], hostPagePages = 1 }: BenchOptions) {
+  constructor({
+    pages,
+    config = {},
+    costs = {},
+    nonZero = pages,
+    devices = [],
+    hostPagePages = 1,
+    xbzrle,
+  }: BenchOptions) {
     this.tracker = new PlainTracker(pages);
     this.oracle = new Oracle(pages);
     this.written = this.oracle.writer('test');
@@ -112,8 +124,8 @@ export class MigrationBench {
       stop: () => (this.running = false),
       resume: () => (this.running = true),
       stall: (ns) => this.stalls.push(ns),
-      setDirtyLimit: () => undefined,
-      resumeThere: () => undefined,
+      setDirtyLimit: (_nowNs, quota) => this.limits.push(quota),
+      resumeThere: () => (this.running = true),
 
       setThrottle: (_nowNs, percent) => this.throttles.push(percent),
       asleepNs: () => 0,
@@ -136,7 +148,7 @@ export class MigrationBench {
         },
         devices,
         guest,
-        xbzrle: null,
+        xbzrle: xbzrle ?? null,
         emit: (event) => this.events.push(event) - 1,
         begin: () => {
           this.oracle.begin();
