@@ -74,10 +74,3 @@ export const refuse = (errno: Errno, why: string): Refusal => ({ ok: false, errn
 export function isErrno(name: string): name is Errno {
   return Object.hasOwn(ERRNO, name);
 }
-
-/** The name of a number (positive, or negative as the kernel returns it); undefined where the table has none. */
-export function errnoOfNumber(number: number): Errno | undefined {
-  const wanted = number < 0 ? -number : number;
-  for (const [name, value] of Object.entries(ERRNO)) if (value === wanted) return name as Errno;
-  return undefined;
-}

@@ -9,8 +9,3 @@ export class InvariantError extends Error {
 export function invariant(condition: unknown, message: string): asserts condition {
   if (condition !== true && !condition) throw new InvariantError(`should hold: ${message}`);
 }
-
-/** For the default branch of an exhaustive switch. */
-export function unreachable(value: never, what = 'value'): never {
-  throw new InvariantError(`should hold: ${what} is one of those known, not ${String(value)}`);
-}

@@ -18,16 +18,6 @@ export type Ns = Unit<number, 'Ns'>;
 export type Ratio = Unit<number, 'Ratio'>;
 /** A count of 4 KiB pages. */
 export type Pages = Unit<number, 'Pages'>;
-/** ram_addr >> 12: index into guest RAM without holes. */
-export type RamPage = Unit<number, 'RamPage'>;
-/** Guest physical address >> 12. */
-export type GpaPage = Unit<number, 'GpaPage'>;
-/** I/O virtual address >> 12. */
-export type IovaPage = Unit<number, 'IovaPage'>;
-/** Host physical address >> 12. */
-export type HpaPage = Unit<number, 'HpaPage'>;
-/** I/O virtual address in bytes: all 64 bits are legal. */
-export type Iova = Unit<bigint, 'Iova'>;
 
 export const PAGE_SHIFT = 12;
 export const PAGE_SIZE = 4096;
@@ -38,15 +28,6 @@ export const TIB = 1024 * GIB;
 export const NS_PER_US = 1_000;
 export const NS_PER_MS = 1_000_000;
 export const NS_PER_SECOND = 1_000_000_000;
-
-export const pagesToBytes = (pages: number): Bytes => (pages * PAGE_SIZE) as Bytes;
-/** Pages that hold `bytes`; the last may be partly used. */
-export const bytesToPages = (bytes: number): Pages => Math.ceil(bytes / PAGE_SIZE) as Pages;
-export const iovaToPage = (iova: Iova): IovaPage => Number(iova >> 12n) as IovaPage;
-export const pageToIova = (page: number): Iova => (BigInt(page) << 12n) as Iova;
-/** Time to move `bytes`, rounded up to whole nanoseconds. */
-export const transferNs = (bytes: number, bytesPerSecond: number): Ns =>
-  Math.ceil((bytes * NS_PER_SECOND) / bytesPerSecond) as Ns;
 
 /** Text that is not a quantity. The message says what would be right; callers add where the text stands. */
 export class UnitError extends Error {
@@ -160,12 +141,6 @@ function hintForDuration(spelling: string): string | undefined {
 }
 
 const SIZE: UnitTable = { what: 'a size', example: '16GiB', units: sizeUnits, hints: hintForSize, whole: 'bytes' };
-const BYTE_RATE: UnitTable = {
-  what: 'a rate in bytes or bits',
-  example: '25Gbit/s or 80MB/s',
-  units: byteRateUnits,
-  hints: hintForRate,
-};
 const RATE: UnitTable = {
   what: 'a rate',
   example: '25Gbit/s, 80MB/s or 20000pages/s',
@@ -253,11 +228,6 @@ export function parseRate(text: string): Rate {
   return pageRateUnits.has(spelling)
     ? { pagesPerSecond: value as PagesPerSecond }
     : { bytesPerSecond: value as BytesPerSecond };
-}
-
-/** A rate that cannot be in pages: of a link or a device. */
-export function parseByteRate(text: string): BytesPerSecond {
-  return parse(text, BYTE_RATE).value as BytesPerSecond;
 }
 
 /** `300ms` → nanoseconds. ns, us (µs), ms, s, min, h. */

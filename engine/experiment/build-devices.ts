@@ -7,7 +7,6 @@ import { PAGE_SIZE } from '../core/units.ts';
 import type { DeviceConfig, TrafficConfig } from '../devices/config.ts';
 import { DeviceRack } from '../devices/device-rack.ts';
 import type { BbmLevel } from '../iommu/splitblock.ts';
-import { trackingHardwareOf } from '../iommu/trackinghardware.ts';
 import type { Type1Rules } from '../vfio/type1-rules.ts';
 import type { RamLayout, RamSection } from '../machine/layout.ts';
 import type { ViommuConfig } from '../viommu/config.ts';
@@ -88,13 +87,7 @@ export function buildRack(
   });
 }
 
-/** For messages: what the hardware behind the format is called. */
-export const hardwareName = (experiment: Experiment): string => {
-  const format = formatRow(experiment.iommu);
-  return format === undefined ? experiment.iommu.format : trackingHardwareOf(format.name).name;
-};
-
-export function deviceConfig(device: Device): DeviceConfig {
+function deviceConfig(device: Device): DeviceConfig {
   const { migration } = device;
   return {
     name: device.name,

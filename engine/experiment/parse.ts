@@ -23,8 +23,6 @@ export type ParseResult =
 export interface ParseOptions {
   /** As it shall stand in messages. */
   readonly fileName: string;
-  /** Nothing is unsupported any more, so it has no effect; goes when its callers no longer pass it. */
-  readonly unsupported?: 'refuse' | 'accept';
 }
 
 /** Reads an experiment from YAML or JSON. Never throws on any text. */
@@ -46,7 +44,7 @@ export type ValidateResult =
   | { readonly ok: false; readonly findings: readonly Finding[] };
 
 /** Validates an experiment that a program put together (`ExperimentInput`); problems have paths but no positions. */
-export function validateExperiment(value: unknown, _options?: Pick<ParseOptions, 'unsupported'>): ValidateResult {
+export function validateExperiment(value: unknown): ValidateResult {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     const message = `found ${describe(value)}, expected a group of fields such as name and guest`;
     return { ok: false, findings: [{ path: [], message, hint: 'For example: {name: First, guest: {memory: 1GiB}}' }] };

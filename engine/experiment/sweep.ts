@@ -98,7 +98,7 @@ export function planSweep(text: string, options: PlanOptions): PlanResult {
     return refuse([{ path: ['sweep'], atKey: true, message, hint }]);
   }
   const combinations = section.section.method === 'grid' ? grid(axes.axes) : latinHypercube(axes.axes, section.section);
-  return settle({ source, base, axes: axes.axes, combinations, seeds, method: section.section.method }, options);
+  return settle({ source, base, axes: axes.axes, combinations, seeds, method: section.section.method });
 }
 
 type Group = Readonly<Record<string, unknown>>;
@@ -248,10 +248,10 @@ interface Draft {
 }
 
 /** Validates every setting, and names the points. */
-function settle(draft: Draft, { unsupported = 'refuse' }: PlanOptions): PlanResult {
+function settle(draft: Draft): PlanResult {
   const { source, base, axes, combinations, seeds } = draft;
   const fields = axes.map(({ field }) => field);
-  const mistakes = new Mistakes(draft, unsupported);
+  const mistakes = new Mistakes(draft);
   const settings: (readonly unknown[])[] = [];
   const points: SweepPoint[] = [];
   const known = new Set<string>();
@@ -260,7 +260,7 @@ function settle(draft: Draft, { unsupported = 'refuse' }: PlanOptions): PlanResu
   let first: Experiment | undefined;
   for (const [index, values] of combinations.entries()) {
     const made = valueOf(base, fields, values);
-    const checked = validateExperiment(made, { unsupported });
+    const checked = validateExperiment(made);
     if (!checked.ok) {
       mistakes.add(index, values, checked.findings);
       continue;
@@ -281,7 +281,7 @@ function settle(draft: Draft, { unsupported = 'refuse' }: PlanOptions): PlanResu
   if (mistakes.settings > 0) return { ok: false, problems: sorted(mistakes.problems()) };
   invariant(first !== undefined, 'a plan has a point');
   const experiment = ({ setting, seed }: SweepPoint): Experiment => {
-    const checked = validateExperiment(valueOf(base, fields, settings[setting]!), { unsupported });
+    const checked = validateExperiment(valueOf(base, fields, settings[setting]!));
     invariant(checked.ok, 'a setting that was valid stays valid');
     return { ...checked.experiment, seed };
   };
@@ -325,9 +325,9 @@ class Mistakes {
   /** What is wrong already without the sweep: no point need be named for it. */
   readonly #ofBase: ReadonlySet<string>;
 
-  constructor(draft: Draft, unsupported: 'refuse' | 'accept') {
+  constructor(draft: Draft) {
     this.#draft = draft;
-    const base = validateExperiment(draft.base, { unsupported });
+    const base = validateExperiment(draft.base);
     this.#ofBase = new Set(base.ok ? [] : base.findings.map(nameOf));
   }
 

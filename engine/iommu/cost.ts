@@ -20,10 +20,3 @@ export function resetCost(cost: OperationCost): void {
   cost.tablesFreed = 0;
   cost.flushes = 0;
 }
-
-export function addCost(sum: OperationCost, cost: Readonly<OperationCost>): void {
-  sum.entries += cost.entries;
-  sum.tablesAllocated += cost.tablesAllocated;
-  sum.tablesFreed += cost.tablesFreed;
-  sum.flushes += cost.flushes;
-}

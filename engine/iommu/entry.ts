@@ -12,11 +12,6 @@ export function isPresent(row: PteFormat, lo: number): boolean {
   return (lo & row.presentLo) !== 0;
 }
 
-/** For a present entry of `level`. */
-export function isTable(row: PteFormat, level: number, lo: number): boolean {
-  return level > 0 && (lo & row.tableMaskLo) === tableTestLo(row, level);
-}
-
 /** What `lo & tableMaskLo` of a table entry of this level is. */
 export function tableTestLo(row: PteFormat, level: number): number {
   const nextLevel = row.nextLevelShift < 0 ? 0 : level << row.nextLevelShift;

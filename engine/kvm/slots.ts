@@ -13,8 +13,6 @@ export interface Memslot {
 
 export const PAGES_PER_GIB = 1 << 18;
 export const PAGES_PER_HUGE = 512;
-/** KVM_CLEAR_DIRTY_LOG works on multiples of 64 pages. */
-export const CLEAR_ALIGNMENT = 64;
 
 export const gib = (pages: number): number => pages / PAGES_PER_GIB;
 

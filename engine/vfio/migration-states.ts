@@ -127,13 +127,6 @@ export function opensSession(from: DeviceState, to: DeviceState): boolean {
   return to === 'PRE_COPY_P2P' && from === 'RUNNING_P2P';
 }
 
-/** PRE_COPY, PRE_COPY_P2P and STOP_COPY share one session; an arc out of them closes it, as does one out of RESUMING. */
-export function closesSession(from: DeviceState, to: DeviceState): boolean {
-  const saving = (state: DeviceState): boolean =>
-    state === 'PRE_COPY' || state === 'PRE_COPY_P2P' || state === 'STOP_COPY';
-  return (saving(from) && !saving(to)) || (from === 'RESUMING' && to !== 'RESUMING');
-}
-
 /** Every state passed on the way, `to` last. `reached` says how far a refused walk came: it stays there. */
 export function deviceStatePath(
   from: DeviceState,

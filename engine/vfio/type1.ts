@@ -10,7 +10,7 @@
 import { done, ok, refuse } from '../core/errno.ts';
 import type { Errno, Outcome } from '../core/errno.ts';
 import { invariant } from '../core/invariant.ts';
-import { EVERYTHING, U64_MAX, offsetOf, pageOf, pageSpan, spanOf, startOf, toAddress } from '../iommufd/address.ts';
+import { EVERYTHING, U64_MAX, pageOf, pageSpan, spanOf, startOf, toAddress } from '../iommufd/address.ts';
 import type { Span } from '../iommufd/address.ts';
 import type { HwDomain } from '../iommufd/hw-domain.ts';
 import { READ, WRITE } from '../iommufd/hw-domain.ts';
@@ -378,7 +378,3 @@ export class Type1Container {
     else dma.forEachDirty(report);
   }
 }
-
-/** Page of an address, for callers that have checked its alignment. */
-export const wholePage = (address: bigint): number | undefined =>
-  offsetOf(address) === 0 ? pageOf(address) : undefined;

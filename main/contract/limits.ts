@@ -9,8 +9,6 @@ export const MAX_REQUEST_CHARS = 3 * 1024 * 1024;
 export const MAX_REPLY_CHARS = 32 * 1024 * 1024;
 /** Of one binary frame: 20 series of 8,192 points, least and greatest, and their times. */
 export const MAX_FRAME_BYTES = 64 * 1024 * 1024;
-/** Calls of one connection that have not been answered. */
-export const MAX_OPEN_CALLS = 64;
 /** Subscriptions of one connection. */
 export const MAX_SUBSCRIPTIONS = 64;
 /** Credit of one subscription: messages on their way at most. */
