@@ -18,7 +18,9 @@ import type { Outcome } from '../core/errno.ts';
 import { ok, refuse } from '../core/errno.ts';
 import { invariant } from '../core/invariant.ts';
 import type { DirtyTracker, DropSink, HarvestReport, LockReport } from '../core/ports.ts';
+import { PAGE_SIZE } from '../core/units.ts';
 import { DirtyRuns } from '../iommu/runs.ts';
+import type { DmaLog } from '../vfio/dma-log.ts';
 import type { GuestDma } from '../viommu/guest-dma.ts';
 import type { GuestMappings } from '../viommu/guest-mappings.ts';
 import type { InFlight } from '../viommu/in-flight.ts';
@@ -26,10 +28,10 @@ import type { RamSection } from '../viommu/ram-map.ts';
 import type { VmmContainer } from '../viommu/vmm-container.ts';
 import type { BlockGrain } from './block-grain.ts';
 import type { PageRange } from './config.ts';
-import type { DeviceLog, IovaRange } from './device-log.ts';
-import { loggingHulls } from './device-log.ts';
 import type { FlushOrder, Report } from './domain-sync.ts';
 import { readAll, syncMappings, syncSections } from './domain-sync.ts';
+import { loggedRange, loggingHulls } from './logging-hulls.ts';
+import type { IovaRange } from './logging-hulls.ts';
 import { askForMappings, bitmapsNs, readsTogether } from './sync-calls.ts';
 import type { QueryRange } from './sync-calls.ts';
 
@@ -47,7 +49,7 @@ export interface ContainerTrackerOptions {
   /** x-pre-copy-dirty-page-tracking: off asks only at the last stage. */
   readonly duringPrecopy: boolean;
   /** Logs of the devices in the container, in the order of the devices. */
-  readonly logs: readonly DeviceLog[];
+  readonly logs: readonly DmaLog[];
   /** Lets the container's devices perform what is due until then. */
   readonly advance: (untilNs: number) => void;
   /** The same without their drivers, which wait for the big lock while a sync holds it. */
@@ -120,8 +122,9 @@ export class ContainerTracker implements DirtyTracker {
     const { costs } = this.#options;
     let durationNs = 0;
     if (container.tracker === 'device') {
+      const ranges = loggingHulls(this.#mapped()).map(loggedRange);
       for (const log of this.#options.logs) {
-        const started = log.start(loggingHulls(this.#mapped()));
+        const started = log.start(ranges, ranges.length, BigInt(PAGE_SIZE));
         if (!started.ok) return started;
         durationNs += costs.dirty_ioctl;
       }
@@ -220,7 +223,7 @@ export class ContainerTracker implements DirtyTracker {
       if (mappings === null) {
         for (const section of this.#sections) {
           if (section.readonly) continue;
-          log.report(section.gpaPage, section.pages, (first, count) => {
+          log.take(section.gpaPage, section.pages, (first, count) => {
             into.setRange(section.ramPage + (first - section.gpaPage), count);
             report.pages += count;
           });
@@ -228,7 +231,7 @@ export class ContainerTracker implements DirtyTracker {
         }
         continue;
       }
-      log.report(0, mappings.space.limitPage + 1, (first, count) => {
+      log.take(0, mappings.space.limitPage + 1, (first, count) => {
         for (let i = 0; i < count; i++) {
           const ramPage = mappings.translate(first + i);
           if (ramPage < 0) continue;

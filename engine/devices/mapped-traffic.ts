@@ -15,7 +15,7 @@ import { RandomStream } from '../core/random.ts';
 import { touchRuns } from '../iommu/touch.ts';
 import type { DmaPort } from '../iommu/dmaport.ts';
 import type { TrafficConfig } from './config.ts';
-import type { DeviceLog } from './device-log.ts';
+import type { DmaLog } from '../vfio/dma-log.ts';
 import type { IovaOfRegion } from './region-iova.ts';
 import { OpClock } from './op-clock.ts';
 import type { Traffic, TrafficCounters } from './traffic.ts';
@@ -34,7 +34,7 @@ export interface MappedTrafficOptions {
   readonly seed: number;
   /** The device does no DMA at or after this time. */
   readonly dmaEndNs: () => number;
-  readonly log: DeviceLog | null;
+  readonly log: DmaLog | null;
   readonly drop: DropSink;
   /** A DMA that faults is lost, or stalls the device until it goes through. */
   readonly faults: 'lost' | 'stall';
@@ -220,7 +220,7 @@ export class MappedTraffic implements Traffic {
     return result.faults === 0;
   }
 
-  #log(log: DeviceLog, iovaPage: number, regionPage: number, count: number): void {
+  #log(log: DmaLog, iovaPage: number, regionPage: number, count: number): void {
     const before = log.unloggedPages;
     if (log.write(iovaPage, count)) return;
     this.counters.unloggedPages += log.unloggedPages - before;

@@ -18,7 +18,7 @@ import type { DmaPort } from '../iommu/dmaport.ts';
 import { touchOne } from '../iommu/touch.ts';
 import type { GuestDma } from '../viommu/guest-dma.ts';
 import type { TrafficConfig } from './config.ts';
-import type { DeviceLog } from './device-log.ts';
+import type { DmaLog } from '../vfio/dma-log.ts';
 import { LateWrites } from './late-writes.ts';
 import { OUTSIDE_LOG } from './mapped-traffic.ts';
 import { OpClock } from './op-clock.ts';
@@ -40,7 +40,7 @@ export interface OperationTrafficOptions {
   readonly dmaEndNs: () => number;
   /** The guest's vCPUs do not run at or after this time. */
   readonly guestEndNs: () => number;
-  readonly log: DeviceLog | null;
+  readonly log: DmaLog | null;
   readonly drop: DropSink;
   /** One page walk of the IOMMU. */
   readonly walkNs: number;

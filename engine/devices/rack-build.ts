@@ -23,7 +23,7 @@ import { BlockGrain } from './block-grain.ts';
 import type { DeviceConfig } from './config.ts';
 import { ContainerTracker } from './container-tracker.ts';
 import { DeviceDma } from './device-dma.ts';
-import { DeviceLog } from './device-log.ts';
+import { DmaLog } from '../vfio/dma-log.ts';
 import type { RackContainer, RackDevice, RackOptions } from './rack-options.ts';
 import { chooseTracker } from './tracker-choice.ts';
 import { VfioDevice } from './vfio-device.ts';
@@ -159,7 +159,7 @@ export class RackBuilder {
     const { costs, emit, seed, drop, iommu, written } = this.options;
     const { name } = config;
     const vfio = config.migration === null ? null : new VfioDevice(name, config.migration, costs, emit);
-    const log = config.dmaLogging === null ? null : new DeviceLog(config.dmaLogging.pageBytes);
+    const log = config.dmaLogging === null ? null : new DmaLog(config.dmaLogging.pageBytes);
     const atc = config.atcEntries === 0 ? null : new Iotlb(atcGeometry(config.atcEntries));
     const port = new DmaPort({ domain, written: written(name), ...(atc === null ? {} : { atc }) });
     const traffic = new DeviceDma({

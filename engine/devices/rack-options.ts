@@ -15,7 +15,7 @@ import type { BlockGrain, GrainConfig } from './block-grain.ts';
 import type { DeviceConfig } from './config.ts';
 import type { ContainerTracker } from './container-tracker.ts';
 import type { DeviceDma } from './device-dma.ts';
-import type { DeviceLog } from './device-log.ts';
+import type { DmaLog } from '../vfio/dma-log.ts';
 import type { FlushOrder } from './domain-sync.ts';
 import type { QueryRange } from './sync-calls.ts';
 import type { TrackerPolicy } from './tracker-choice.ts';
@@ -77,7 +77,7 @@ export interface RackDevice {
   readonly config: DeviceConfig;
   /** null: its driver cannot migrate. */
   readonly vfio: VfioDevice | null;
-  readonly log: DeviceLog | null;
+  readonly log: DmaLog | null;
   readonly port: DmaPort;
   readonly traffic: DeviceDma;
 }

@@ -116,7 +116,7 @@ function transfer(lab: Lab, device: LabDevice, domain: HwDomain, write: boolean,
       const firstPage = Math.floor(granule / domain.granulesPerPage);
       const lastPage = Math.floor((granule + reach - 1) / domain.granulesPerPage);
       lab.spend(lastPage - firstPage, 'args.length');
-      for (let page = firstPage; page <= lastPage; page++) logger.record(page);
+      logger.write(firstPage, lastPage - firstPage + 1);
     }
     granule += reach;
   }

@@ -7,7 +7,7 @@
 import { ok, refuse } from '../core/errno.ts';
 import type { Outcome } from '../core/errno.ts';
 import type { BitSink } from '../iommufd/user-bitmap.ts';
-import { DmaLogger } from './dma-log.ts';
+import { DmaLog } from './dma-log.ts';
 import type { LoggedRange } from './dma-log.ts';
 import { DEVICE_STATES, MIGRATION_PRE_COPY, deviceStatePath, opensSession } from './migration-states.ts';
 import type { DeviceState } from './migration-states.ts';
@@ -87,7 +87,7 @@ const FEATURES: Readonly<Record<number, FeatureRow>> = {
 
 export class VfioDevice {
   readonly migrationFlags: number | undefined;
-  readonly logger: DmaLogger | undefined;
+  readonly logger: DmaLog | undefined;
   readonly stopCopyLength: bigint;
   state: DeviceState = 'RUNNING';
   /** VFIO_PRECOPY_INFO_REINIT may be reported. */
@@ -97,7 +97,7 @@ export class VfioDevice {
   constructor(options: VfioDeviceOptions) {
     this.migrationFlags = options.migrationFlags;
     this.stopCopyLength = options.stopCopyLength;
-    this.logger = options.dmaLogging ? new DmaLogger() : undefined;
+    this.logger = options.dmaLogging ? new DmaLog() : undefined;
   }
 
   /** The ioctl. `sink` takes the bits of a REPORT. `answer` on refusal: what the kernel wrote before it failed. */

@@ -42,7 +42,7 @@ export type TrackerKind = 'device' | 'iommu' | 'everything' | 'pinned' | 'none';
 
 /** What the container needs of a device's own log. */
 export interface LogReader {
-  report(firstIovaPage: number, pages: number, visit: (firstIovaPage: number, pages: number) => void): number;
+  take(firstIovaPage: number, pages: number, visit: (firstIovaPage: number, pages: number) => void): void;
 }
 
 /** An HWPT of the container; a device whose IOMMU cannot track sits behind an untracked one. */
@@ -272,7 +272,7 @@ export class VmmContainer {
       return durationNs;
     }
     for (const log of this.logs) {
-      log.report(iovaPage, pages, (first, count) => {
+      log.take(iovaPage, pages, (first, count) => {
         if (entry === 'translated') this.#find(ramPage + (first - iovaPage), count);
         else this.#drop.dropped(nowNs + durationNs, this.name, NO_ENTRY, ramPage + (first - iovaPage), count);
       });
@@ -311,7 +311,9 @@ export class VmmContainer {
     } else if (taking) {
       for (const log of this.logs) {
         queries++;
-        mappings.forEach((iovaPage, _ramPage, pages) => log.report(iovaPage, pages, misplaced));
+        mappings.forEach((iovaPage, _ramPage, pages) => {
+          log.take(iovaPage, pages, misplaced);
+        });
       }
     }
     if (this.logging && type1 !== null && !taking) {
