@@ -74,7 +74,10 @@ export interface Summary {
   readonly startNs: number;
   readonly totalNs: Known;
   readonly setupNs: Known;
-  /** What QEMU calls downtime: from the source's decision to stop until its last byte is away. */
+  /**
+   * What QEMU calls downtime: from the source's decision to stop until its last byte is away. A guest that never stopped has
+   * none (null), which is not the best there is.
+   */
   readonly downtimeNs: Known;
   readonly downtimeParts: readonly DowntimePart[];
   readonly bytes: {

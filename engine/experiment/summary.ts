@@ -72,7 +72,7 @@ export function summaryOf(thread: MigrationThread, verdict: Verdict, guest: Gues
       ? thread.downtimeEndNs - thread.stopNs
       : thread.stopNs >= 0
         ? thread.resumeNs - thread.stopNs
-        : 0,
+        : null,
     downtimeParts: completed ? (blackout?.parts ?? []) : [],
     bytes: {
       total: counters.transferred,

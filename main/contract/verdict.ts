@@ -192,7 +192,7 @@ function reasonSentence({ outcome, reason }: Summary): VerdictSentence[] {
 function blackoutSentence({ outcome, downtimeNs }: Summary, { downtimeLimitNs }: VerdictLimits): VerdictSentence[] {
   const path = 'summary.downtimeNs';
   if (outcome !== 'completed') {
-    if (downtimeNs === null || downtimeNs === 0) return [];
+    if (downtimeNs === null) return [];
     const stood = [plain('The guest stood still for '), figure(downtimeNs, 'ns', path), plain('.')];
     return [{ about: 'blackout', tone: 'warning', parts: stood }];
   }

@@ -118,11 +118,10 @@ function knownValues(name: MetricName, summaries: readonly Summary[]): number[] 
   return summaries.map((summary) => figureOf(name, summary)).filter((value) => value !== null);
 }
 
-/** Null: not known. A guest that was never stopped had no downtime; that is not the best downtime there is. */
+/** Null: not known, or there is none. */
 export function figureOf(name: MetricName, summary: Summary): number | null {
   const value = METRICS[name].read(summary);
-  if (typeof value !== 'number' || !Number.isFinite(value)) return null;
-  return name === 'downtime' && value === 0 && summary.outcome !== 'completed' ? null : value;
+  return typeof value === 'number' && Number.isFinite(value) ? value : null;
 }
 
 function cellOf(values: readonly number[], before: readonly number[], better: Better, isBaseline: boolean): ResultCell {

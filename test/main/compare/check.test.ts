@@ -33,7 +33,7 @@ describe('check', () => {
     const store = aStore();
     const never = SMALL.replace('bandwidth: 512MiB/s', 'bandwidth: 5MB/s, timeout: 1s');
     const [fast, endless] = [await aRun(store), await aRun(store, never)];
-    expect(store.run(endless).summary).toMatchObject({ outcome: 'timed-out', downtimeNs: 0 });
+    expect(store.run(endless).summary).toMatchObject({ outcome: 'timed-out', downtimeNs: null });
     const comparison = compareRuns(store, [fast, endless], fast);
     const rules = rulesOf(store.run(endless), store.run(fast), comparison, [readAllowance('downtime=+5%').allowance!]);
     expect(statuses(rules)).toMatchObject({ 'completes as the baseline does': 'failed', downtime: 'skipped' });
