@@ -89,7 +89,7 @@ describe('the verdict', () => {
     const summary = aSummary({
       outcome: 'timed-out',
       reason: 'timeout, with 9 pages left',
-      downtimeNs: 0,
+      downtimeNs: null,
       totalNs: 2e10,
     });
     expect(say(summary)).toBe(
