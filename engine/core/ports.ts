@@ -81,13 +81,27 @@ export interface MigratableDevice {
   abort(nowNs: number): number;
 }
 
+/** Where in an unmap dirt was dropped, and what its page-table entry said; of the first page of a drop. */
+export interface DropPlace {
+  /** The way to unmap, and the step of it. */
+  readonly policy: string;
+  readonly step: string;
+  readonly iova: number;
+  readonly format: string;
+  /** The two 32-bit halves before the step and after it. */
+  readonly beforeLo: number;
+  readonly beforeHi: number;
+  readonly afterLo: number;
+  readonly afterHi: number;
+}
+
 /** Where a step says that it dropped dirt. */
 export interface DropSink {
   /**
    * Says that the dirt of these pages was dropped: no tracker will report it any more. One-way; for the oracle, which
-   * ignores it where the page is written or sent again. `cause` is a short constant, `detail` may name the iova.
+   * ignores it where the page is written or sent again. `cause` is a short constant; `place` is told where a step knows it.
    */
-  dropped(nowNs: number, source: string, cause: string, firstPage: number, count: number): void;
+  dropped(nowNs: number, source: string, cause: string, firstPage: number, count: number, place?: DropPlace): void;
   /**
    * Says that from now on writes to these pages may go unnoticed, though no dirt was dropped yet: an entry that holds Dirty
    * was not flushed, a domain does not track. Sending a page does not end it.

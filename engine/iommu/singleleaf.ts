@@ -48,7 +48,10 @@ export function takeSingle(table: TableState, granule: number): number {
   words[2 * e + 1] = 0;
   table.mapped--;
   table.cost.entries = table.levels;
-  return entry.isDirty(format, lo, hi) ? TAKEN_DIRTY : TAKEN_CLEAN;
+  if (!entry.isDirty(format, lo, hi)) return TAKEN_CLEAN;
+  table.takenLo = lo;
+  table.takenHi = hi;
+  return TAKEN_DIRTY;
 }
 
 /** The entry at level 0, where the structure cache knows its table; -1 else. */

@@ -36,6 +36,9 @@ export class TableState {
   mapped = 0;
   /** The level at which the last `findEntry` ended. */
   foundLevel = 0;
+  /** The dirty word that `takeSingle` took last: what it was is told where its dirt is lost. */
+  takenLo = 0;
+  takenHi = 0;
 
   constructor(format: PteFormat, options: PageTableOptions = {}) {
     this.format = format;

@@ -41,6 +41,9 @@ export class UnmapTask {
   readonly found = new DirtyRuns();
   /** Dirty granules lost, in the order in which they were. */
   readonly dropped = new DirtyRuns();
+  /** The word of the first of them when it was destroyed; as it is now where only a held bit was lost. */
+  droppedLo = 0;
+  droppedHi = 0;
   /** Granules unmapped, once that has happened. */
   unmapped = 0;
   private next = 0;
@@ -68,6 +71,7 @@ export class UnmapTask {
     this.next++;
     const { table, iotlb } = this.domain;
     const droppedBefore = this.dropped.total;
+    this.droppedLo = this.droppedHi = 0;
     resetCost(table.cost);
     iotlb.dropped.reset();
     this.perform(op);
@@ -114,6 +118,14 @@ export class UnmapTask {
         this.remove();
         break;
     }
+  }
+
+  private keepWord(granule: number): void {
+    const { table } = this.domain;
+    const e = findEntry(table, granule);
+    if (e < 0) return;
+    this.droppedLo = table.arena.words[2 * e]!;
+    this.droppedHi = table.arena.words[2 * e + 1]!;
   }
 
   private query(clear: boolean): void {
@@ -184,6 +196,7 @@ export class UnmapTask {
     const unreported = new DirtyRuns();
     runsWithout(dirty, this.found, unreported);
     runsWithout(unreported, this.omitted, this.dropped);
+    if (this.dropped.length > 0) this.keepWord(this.dropped.firsts[0]!);
     this.unmapped = isAboveTop(table, this.first) ? 0 : unmapRange(table, this.first, this.count);
   }
 }

@@ -9,7 +9,7 @@
 // page was sent, so sending does not forget it. It names the loss where no drop does; each such cause makes one event.
 
 import { DirtyBitmap } from '../core/bitmap.ts';
-import type { EmitEvent } from '../core/ports.ts';
+import type { DropPlace, EmitEvent } from '../core/ports.ts';
 
 export interface Loss {
   readonly cause: string;
@@ -42,6 +42,8 @@ interface Cause {
   readonly pages: DirtyBitmap;
   /** Drops not yet turned into an event: pairs (first, count). */
   pending: number[];
+  /** Of the first pending drop. */
+  place: DropPlace | undefined;
   /** Runs in `events`. */
   kept: number;
   /** Events made of them, each with its drops as pairs. */
@@ -84,15 +86,16 @@ export class DropLedger {
     entry.pages.setRange(first, count);
   }
 
-  dropped(_nowNs: number, source: string, cause: string, first: number, count: number): void {
+  dropped(_nowNs: number, source: string, cause: string, first: number, count: number, place?: DropPlace): void {
     let entry = this.#causes.find((known) => known.source === source && known.cause === cause);
     if (entry === undefined) {
-      entry = { source, cause, pages: new DirtyBitmap(this.#pages), pending: [], kept: 0, events: [] };
+      entry = { source, cause, pages: new DirtyBitmap(this.#pages), pending: [], place, kept: 0, events: [] };
       this.#causes.push(entry);
     }
     for (const other of this.#causes)
       if (other !== entry && other.pages.count > 0) other.pages.clearRange(first, count);
     entry.pages.setRange(first, count);
+    if (entry.pending.length === 0) entry.place = place;
     entry.pending.push(first, count);
   }
 
@@ -124,7 +127,7 @@ export class DropLedger {
         kind: 'loss',
         source: entry.source,
         text: `${entry.source}: ${entry.cause}`,
-        detail: { cause: entry.cause, pages, firstPage: entry.pending[0]! },
+        detail: { cause: entry.cause, pages, firstPage: entry.pending[0]!, ...placeDetail(entry.place) },
       });
       const keep = entry.kept < RUNS_KEPT_MAX;
       if (keep) entry.kept += entry.pending.length / 2;
@@ -151,4 +154,23 @@ export class DropLedger {
     }
     return (page) => drops.get(page) ?? this.#blind.find(({ pages }) => pages.test(page));
   }
+}
+
+/** As an event has it: words in hexadecimal, because an event's numbers end at 2^53. */
+function placeDetail(place: DropPlace | undefined): Record<string, string> {
+  if (place === undefined) return {};
+  const { policy, step, iova, format, beforeLo, beforeHi, afterLo, afterHi } = place;
+  return {
+    policy,
+    step,
+    iova: `0x${iova.toString(16)}`,
+    format,
+    pteBefore: word(beforeLo, beforeHi),
+    pteAfter: word(afterLo, afterHi),
+  };
+}
+
+function word(lo: number, hi: number): string {
+  const half = (value: number): string => (value >>> 0).toString(16).padStart(8, '0');
+  return `0x${half(hi)}${half(lo)}`;
 }

@@ -12,7 +12,7 @@
 
 import { DirtyBitmap } from '../core/bitmap.ts';
 import { invariant } from '../core/invariant.ts';
-import type { DropSink, EmitEvent } from '../core/ports.ts';
+import type { DropPlace, DropSink, EmitEvent } from '../core/ports.ts';
 import type { Loss } from './oracle-loss.ts';
 import { DropLedger, LOSS_RUNS_MAX, NO_DROP } from './oracle-loss.ts';
 import { OracleRows, powerOfTwoFrom } from './oracle-rows.ts';
@@ -144,8 +144,8 @@ export class Oracle implements DropSink {
     return again;
   }
 
-  dropped(nowNs: number, source: string, cause: string, first: number, count: number): void {
-    this.#ledger.dropped(nowNs, source, cause, first, count);
+  dropped(nowNs: number, source: string, cause: string, first: number, count: number, place?: DropPlace): void {
+    this.#ledger.dropped(nowNs, source, cause, first, count, place);
   }
 
   blinded(nowNs: number, source: string, cause: string, first: number, count: number): void {

@@ -21,8 +21,9 @@ import { DirtyBitmap } from '../core/bitmap.ts';
 import type { Costs } from '../core/costs.ts';
 import type { Errno, Outcome } from '../core/errno.ts';
 import { ok, refuse } from '../core/errno.ts';
+import { PAGE_SIZE } from '../core/units.ts';
 import { invariant } from '../core/invariant.ts';
-import type { DropSink } from '../core/ports.ts';
+import type { DropPlace, DropSink } from '../core/ports.ts';
 import { HOST_BASE_PAGE } from '../iommu/dmaport.ts';
 import type { Domain } from '../iommu/domain.ts';
 import { READ, WRITE } from '../iommu/formats/format.ts';
@@ -31,6 +32,7 @@ import type { GuestMappings } from './guest-mappings.ts';
 import type { MicroOp, UnmapPolicy, UnmapPolicyName } from '../iommu/unmappolicies.ts';
 import { unmapPolicyNamed } from '../iommu/unmappolicies.ts';
 import { UnmapTask } from '../iommu/unmaptask.ts';
+import { findEntry } from '../iommu/walking.ts';
 import { NOT_TAKEN, TAKEN_DIRTY, mapSingle, takeSingle } from '../iommu/singleleaf.ts';
 import type { InFlight } from './in-flight.ts';
 import type { Type1Bitmaps } from './type1-bitmaps.ts';
@@ -357,7 +359,11 @@ export class VmmContainer {
     }
     if (taken === TAKEN_DIRTY) {
       if (this.#policy.steps[0] !== 'remove') this.#find(ramPage, 1);
-      else this.#drop.dropped(nowNs + iommu_unmap, this.name, NOT_READ, ramPage, 1);
+      else {
+        const { takenLo, takenHi } = domain.table;
+        const place = this.#place(domain, 'unmap-only', 'remove', iovaPage, takenLo, takenHi);
+        this.#drop.dropped(nowNs + iommu_unmap, this.name, NOT_READ, ramPage, 1, place);
+      }
     }
     if (this.#asksFirst) this.counters.queries++;
     return askNs + this.#singleNs;
@@ -409,7 +415,12 @@ export class VmmContainer {
         this.counters.entries += step.entries;
         if (reads) this.counters.queries += pieces;
         if (op === 'flush') this.counters.flushes += pieces;
-        if (step.dropped > 0) this.#say(atNs, task.dropped, causeOf(op, policy, entry), iovaPage, ramPage);
+        if (step.dropped > 0) {
+          const { droppedLo, droppedHi, dropped } = task;
+          const first = dropped.firsts[0]! * scale;
+          const place = this.#place(domain, policy.name, op, first, droppedLo, droppedHi);
+          this.#say(atNs, dropped, causeOf(op, policy, entry), iovaPage, ramPage, place);
+        }
       }
     }
     for (const task of tasks) {
@@ -442,13 +453,29 @@ export class VmmContainer {
   }
 
   /** Says what a step dropped, and forgets it. */
-  #say(nowNs: number, dropped: DirtyRuns, cause: string, iovaPage: number, ramPage: number): void {
+  #say(nowNs: number, dropped: DirtyRuns, cause: string, iovaPage: number, ramPage: number, place?: DropPlace): void {
     const scale = this.#pagesPerGranule;
     for (let r = 0; r < dropped.length; r++) {
       const first = ramPage + (dropped.firsts[r]! * scale - iovaPage);
-      this.#drop.dropped(nowNs, this.name, cause, first, dropped.counts[r]! * scale);
+      this.#drop.dropped(nowNs, this.name, cause, first, dropped.counts[r]! * scale, place);
     }
     dropped.reset();
+  }
+
+  /** Only where dirt is lost: what took it, and the entry's word before and after that. */
+  #place(
+    domain: Domain,
+    policy: UnmapPolicyName,
+    step: MicroOp,
+    iovaPage: number,
+    beforeLo: number,
+    beforeHi: number,
+  ): DropPlace {
+    const { table } = domain;
+    const e = findEntry(table, iovaPage / this.#pagesPerGranule);
+    const [afterLo, afterHi] = e < 0 ? [0, 0] : [table.arena.words[2 * e]!, table.arena.words[2 * e + 1]!];
+    const iova = iovaPage * PAGE_SIZE;
+    return { policy, step, iova, format: table.format.name, beforeLo, beforeHi, afterLo, afterHi };
   }
 
   #read(domain: Domain, iovaPage: number, pages: number): void {

@@ -64,6 +64,8 @@ export const factsSchema = z.object({
   backend: z.enum(['sim', 'qemu']),
   memory: z.number(),
   /** Bytes of guest RAM below and above the hole under 4 GiB. */
+  /** Modules that are there from the start or can be plugged: guest-physical address, RAM offset, bytes. */
+  modules: z.array(z.object({ name: z.string(), gpa: z.number(), offset: z.number(), size: z.number() })),
   below4g: z.number(),
   above4g: z.number(),
   filled: z.number(),

@@ -90,13 +90,18 @@ export const METHODS = {
     result: z.array(recentExperimentSchema),
   },
   'drafts.list': { params: nothing, result: z.array(draftSchema) },
-  /** Without an id: a new one. Resolves with the draft as it is kept. `absent` where it was deleted meanwhile. */
+  /**
+   * Without an id: a new one. Resolves with the draft as it is kept. `absent` where it was deleted meanwhile; `conflict`, and
+   * nothing is changed, where `ifUpdatedMs` is given and it was kept since by somebody else.
+   */
   'drafts.save': {
     params: z.strictObject({
       id: z.int().positive().nullable(),
       name: z.string().max(MAX_NAME_CHARS),
       text: experimentTextSchema,
       fileName: fileNameSchema,
+      /** `updatedMs` of the draft as the caller knows it. */
+      ifUpdatedMs: z.number().optional(),
     }),
     result: draftSchema,
   },

@@ -6,6 +6,7 @@ import { estimateOf } from './estimate.ts';
 import { factsOf } from './facts.ts';
 import { readExamples } from './gallery.ts';
 import type { Handlers, Parts } from './handlers.ts';
+import { Pace } from './pace.ts';
 
 type Methods =
   | 'app.info'
@@ -24,6 +25,7 @@ type Methods =
 
 export function appHandlers({ store, jobs, app, examplesFolder }: Parts): Handlers<Methods> {
   let examples: ReturnType<typeof readExamples> | undefined;
+  const pace = new Pace(store);
   return {
     'app.info': () => ({ ...app, store: { file: store.file, runs: store.count() } }),
     'app.schema': () => experimentJsonSchema() as ReturnType<Handlers<'app.schema'>['app.schema']>,
@@ -42,7 +44,7 @@ export function appHandlers({ store, jobs, app, examplesFolder }: Parts): Handle
       const { experiment } = parsed;
       return {
         problems: [],
-        estimate: estimateOf(experiment),
+        estimate: estimateOf(experiment, pace.now()),
         facts: factsOf(experiment),
         resolved: JSON.parse(resolvedJson(experiment)) as Handlers['experiments.check'] extends (p: never) => infer R
           ? R extends { resolved: infer V }
@@ -53,7 +55,13 @@ export function appHandlers({ store, jobs, app, examplesFolder }: Parts): Handle
     },
     'experiments.recent': ({ limit }) => store.recentExperiments(limit).map((recent) => ({ ...recent })),
     'drafts.list': () => store.drafts().map((draft) => ({ ...draft })),
-    'drafts.save': ({ id, name, text, fileName }) => ({ ...store.saveDraft(id, { name, text, fileName }) }),
+    'drafts.save': ({ id, name, text, fileName, ifUpdatedMs }) => {
+      // Nothing comes between these two: a call is one turn, and the store has one writer.
+      if (id !== null && ifUpdatedMs !== undefined && (store.draftUpdatedMs(id) ?? ifUpdatedMs) !== ifUpdatedMs) {
+        throw new ServiceError({ kind: 'conflict', message: 'another window has changed this draft meanwhile' });
+      }
+      return { ...store.saveDraft(id, { name, text, fileName }) };
+    },
     'drafts.delete': ({ id }) => {
       store.deleteDraft(id);
       return null;

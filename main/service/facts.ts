@@ -1,20 +1,25 @@
 // What the picture of the topology draws of a validated experiment.
 import { formatDuration, formatPageRate, formatRate, formatSize, PAGE_SIZE } from '../../engine/core/units.ts';
 import type { Change, Device, Experiment, Workload } from '../../engine/experiment/schema.ts';
-import { HIGH_GPA_PAGE, pcLayout } from '../../engine/machine/layout.ts';
+import { layoutOf } from '../../engine/experiment/build-map.ts';
 import type { ExperimentFacts } from '../contract/experiments.ts';
 
 export function factsOf(experiment: Experiment): ExperimentFacts {
   const { guest, devices, iommu, viommu, tracking, migration, changes } = experiment;
-  const above4g = pcLayout(guest.memory / PAGE_SIZE)
-    .sections.filter(({ gpaPage }) => gpaPage >= HIGH_GPA_PAGE)
-    .reduce((bytes, { pages }) => bytes + pages * PAGE_SIZE, 0);
+  const layout = layoutOf(experiment);
+  const above4g = (layout.sections.find(({ name }) => name === 'ram-above-4g')?.pages ?? 0) * PAGE_SIZE;
   return {
     name: experiment.name,
     backend: experiment.backend,
     memory: guest.memory,
     below4g: guest.memory - above4g,
     above4g,
+    modules: layout.dimms.map(({ name, gpaPage, ramPage, pages }) => ({
+      name,
+      gpa: gpaPage * PAGE_SIZE,
+      offset: ramPage * PAGE_SIZE,
+      size: pages * PAGE_SIZE,
+    })),
     filled: guest.filled,
     backing: guest.backing,
     vcpus: guest.vcpus,

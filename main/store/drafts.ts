@@ -27,7 +27,10 @@ export function listDrafts(db: Database.Database, file: string): StoredDraft[] {
     .map((row) => toDraft(file, row));
 }
 
-/** A new one where `id` is null; undefined where the one that is meant is gone. */
+/**
+ * A new one where `id` is null; undefined where the one that is meant is gone. Its time grows with every change, also within a
+ * millisecond, so that it tells one state from another.
+ */
 export function saveDraft(
   db: Database.Database,
   file: string,
@@ -41,9 +44,15 @@ export function saveDraft(
           .prepare('INSERT INTO draft (name, text, file_name, updated_ms) VALUES (?, ?, ?, ?) RETURNING *')
           .get(draft.name, draft.text, draft.fileName, nowMs)
       : db
-          .prepare('UPDATE draft SET name = ?, text = ?, file_name = ?, updated_ms = ? WHERE id = ? RETURNING *')
+          .prepare(
+            'UPDATE draft SET name = ?, text = ?, file_name = ?, updated_ms = max(?, updated_ms + 1) WHERE id = ? RETURNING *',
+          )
           .get(draft.name, draft.text, draft.fileName, nowMs, id);
   return row === undefined ? undefined : toDraft(file, row);
+}
+
+export function draftUpdatedMs(db: Database.Database, id: number): number | undefined {
+  return db.prepare('SELECT updated_ms FROM draft WHERE id = ?').pluck().get(id) as number | undefined;
 }
 
 export function deleteDraft(db: Database.Database, id: number): boolean {

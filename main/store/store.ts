@@ -221,6 +221,11 @@ export class Store {
     return this.#ask(() => drafts.listDrafts(this.#db, this.file));
   }
 
+  /** When a draft was changed last; undefined: there is none. */
+  draftUpdatedMs(id: number): number | undefined {
+    return this.#ask(() => drafts.draftUpdatedMs(this.#db, id));
+  }
+
   saveDraft(id: number | null, draft: { name: string; text: string; fileName: string }): drafts.StoredDraft {
     return this.#ask(() => {
       const saved = drafts.saveDraft(this.#db, this.file, id, draft, this.#clock());

@@ -176,6 +176,58 @@ e2e('the schedule adds a change where one clicks, and moves it by keyboard', asy
   );
 });
 
+e2e('two windows on one draft: neither overwrites the other, and both texts stay', async (lab) => {
+  const client = await lab.client();
+  const text = 'name: shared\nguest: { memory: 1GiB }\n';
+  const { id } = await client.call('drafts.save', { id: null, name: 'shared', text, fileName: 'shared.yaml' });
+  const [first, second] = [await lab.open(`/edit/draft/${id}`), await lab.open(`/edit/draft/${id}`)];
+  for (const page of [first, second]) await page.locator(field('guest.memory')).waitFor();
+  await first.locator(field('guest.memory')).fill('2GiB');
+  await first.getByText('kept as a draft').waitFor();
+  await expect.poll(async () => (await client.call('drafts.list', {}))[0]!.text).toContain('2GiB');
+
+  await second.locator(field('guest.memory')).fill('3GiB');
+  const asked = second.getByRole('alert').filter({ hasText: 'Another window has changed this draft' });
+  await asked.waitFor();
+  expect((await client.call('drafts.list', {})).map((draft) => draft.text)).toEqual([text.replace('1GiB', '2GiB')]);
+  await asked.getByRole('button', { name: /^Keep both/u }).click();
+  await second.getByText('kept as a draft').waitFor();
+  const texts = (await client.call('drafts.list', {})).map((draft) => draft.text).sort();
+  expect(texts).toEqual([text.replace('1GiB', '2GiB'), text.replace('1GiB', '3GiB')]);
+
+  // The other way: the other window's text, and undo brings one's own back.
+  const third = await lab.open(`/edit/draft/${id}`);
+  await third.locator(field('guest.memory')).waitFor();
+  await first.locator(field('guest.memory')).fill('4GiB');
+  await expect
+    .poll(async () => (await client.call('drafts.list', {})).find((draft) => draft.id === id)!.text)
+    .toContain('4GiB');
+  await third.locator(field('guest.memory')).fill('5GiB');
+  await third.getByRole('button', { name: 'Take the other text' }).click();
+  await untilText(third, 'memory: 4GiB');
+  await third.getByRole('button', { name: 'Undo' }).click();
+  await untilText(third, 'memory: 5GiB');
+});
+
+e2e('QEMU is asked for before it starts; the text explains itself where the pointer rests', async (lab) => {
+  const text = 'name: measured\nbackend: qemu\nguest:\n  memory: 256MiB\n';
+  const client = await lab.client();
+  const { id } = await client.call('drafts.save', { id: null, name: 'measured', text, fileName: 'measured.yaml' });
+  const page = await lab.open(`/edit/draft/${id}`);
+  await page.locator(field('guest.memory')).waitFor();
+  await page.getByText('No problems').waitFor();
+  await page.keyboard.press('Control+Enter');
+  const question = page.getByRole('group', { name: 'Start QEMU?' });
+  await question.waitFor();
+  expect(await question.textContent()).toContain('This host does not start QEMU');
+  expect(await client.call('jobs.list', {})).toEqual([]);
+  await question.getByRole('button').last().click();
+  await question.waitFor({ state: 'detached' });
+  await page.locator('.cm-line', { hasText: 'memory: 256MiB' }).getByText('memory').hover();
+  await page.locator('.cm-tooltip-hover').waitFor();
+  expect(await page.locator('.cm-tooltip-hover').textContent()).toContain('Guest RAM');
+});
+
 e2e('hostile names are text, and a file that is too large is refused before it is read', async (lab) => {
   const name = '<img src=x onerror="document.title=1"> \u202e';
   const text = `name: ${JSON.stringify(name)}\nguest: { memory: 1GiB }\n`;

@@ -19,6 +19,13 @@ e2e('lost pages come first, and a click leads to the step that lost them', async
   await losses.getByText('unmapped without reading the Dirty bit').first().waitFor();
   expect(await losses.textContent()).toContain('nic0');
   expect(await losses.textContent()).toMatch(/0x[\da-f]+/u);
+  // The step of the unmap, and the entry that it destroyed: VT-d, present and dirty (bits 0, 1 and 9).
+  const told = (await losses.textContent()) ?? '';
+  expect(told).toMatch(/policy\s*unmap-only/u);
+  expect(told).toMatch(/step\s*remove/u);
+  const before = BigInt(/PTE before\s*(0x[\da-f]{16})/u.exec(told)![1]!);
+  expect(before & 0x203n).toBe(0x203n);
+  expect(told).toMatch(/PTE after\s*0x0{16}/u);
   // The axis shows the moment of that step.
   await page.waitForFunction(() => location.hash.includes('from='));
 });

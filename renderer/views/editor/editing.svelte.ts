@@ -30,7 +30,14 @@ export interface Origin {
   readonly kind: 'example' | 'draft' | 'run' | 'new';
   readonly id: string;
 }
-export type SaveState = 'untouched' | 'waiting' | 'saving' | 'saved' | 'failed';
+export type SaveState =
+  | 'untouched'
+  | 'waiting'
+  | 'saving'
+  | 'saved'
+  | 'failed'
+  /** Another window has kept another text of this draft: nothing is kept until the person has chosen. */
+  | 'conflict';
 
 export class Editing {
   state = $state<'loading' | 'ready' | 'absent' | 'failed'>('loading');
@@ -80,7 +87,12 @@ export class Editing {
 
   #code: CodeView | undefined;
   #original = '';
+  /** The text that the host's opinion is of. */
+  #judged: string | null = null;
+  #crlf = false;
   #draftId: number | null = null;
+  /** Of the draft as this window knows it. */
+  #draftMs: number | null = null;
   #checkTimer: ReturnType<typeof setTimeout> | undefined;
   #saveTimer: ReturnType<typeof setTimeout> | undefined;
   #saving: Promise<void> = Promise.resolve();
@@ -124,11 +136,16 @@ export class Editing {
     }
   }
 
-  #begin({ text, fileName, draftId }: Source): void {
+  #begin({ text: written, fileName, draftId, draftMs }: Source): void {
+    this.#crlf = written.includes('\r\n');
+    // The code view has lines, not line ends; a file gets its own back.
+    const text = written.replaceAll('\r\n', '\n');
     this.#draftId = draftId;
+    this.#draftMs = draftMs;
     this.#original = text;
     this.fileName = ownName(fileName);
     this.save = draftId === null ? 'untouched' : 'saved';
+    this.#judged = null;
     this.problems = [];
     this.facts = null;
     this.resolved = null;
@@ -203,6 +220,7 @@ export class Editing {
       },
       long ? CHECK_LONG_AFTER_MS : CHECK_AFTER_MS,
     );
+    if (this.save === 'conflict') return;
     this.save = 'waiting';
     clearTimeout(this.#saveTimer);
     this.#saveTimer = setTimeout(() => void this.flush(), SAVE_AFTER_MS);
@@ -218,6 +236,10 @@ export class Editing {
   /** As it was when it was opened; can be undone. */
   revert(): void {
     this.#code?.replace(this.#original, { alone: true });
+  }
+  /** As a file has it. */
+  get fileText(): string {
+    return this.#crlf ? this.text.replaceAll('\n', '\r\n') : this.text;
   }
   get isChanged(): boolean {
     return this.text !== this.#original;
@@ -242,8 +264,17 @@ export class Editing {
 
   // --- The host's opinion ---------------------------------------------------------------------------------------------
 
+  /** What the host thinks of the text as it is now, not of that of a moment ago. */
+  async settled(): Promise<void> {
+    if (this.#judged === this.text) return;
+    clearTimeout(this.#checkTimer);
+    this.#take(this.text);
+    await this.#check();
+  }
+
   async #check(): Promise<void> {
     const asked = ++this.#asked;
+    const { text } = this;
     if (this.tooLarge) {
       this.#judge({ problems: [tooLargeProblem(this.fileName)], estimate: null, facts: null, resolved: null });
       return;
@@ -251,8 +282,10 @@ export class Editing {
     this.checking = true;
     this.checkTrouble = '';
     try {
-      const result = await call('experiments.check', { text: this.text, fileName: this.fileName });
-      if (asked === this.#asked) this.#judge(checkResultSchema.parse(result));
+      const result = await call('experiments.check', { text, fileName: this.fileName });
+      if (asked !== this.#asked) return;
+      this.#judge(checkResultSchema.parse(result));
+      this.#judged = text;
     } catch (error) {
       if (asked === this.#asked) this.checkTrouble = messageOf(error);
     } finally {
@@ -286,17 +319,36 @@ export class Editing {
     this.#saving = this.#saving.then(async () => {
       try {
         const made = this.#draftId === null;
-        const draft = await saveDraft(this.#draftId, { name, text, fileName });
-        this.#draftId = draft;
+        const draft = await saveDraft(this.#draftId, this.#draftMs, { name, text, fileName });
+        this.#draftId = draft.id;
+        this.#draftMs = draft.updatedMs;
         if (this.save === 'saving') this.save = 'saved';
         this.saveTrouble = '';
-        if (made) this.#onDraft(draft);
+        if (made) this.#onDraft(draft.id);
       } catch (error) {
-        this.save = 'failed';
+        this.save = error instanceof ServiceError && error.kind === 'conflict' ? 'conflict' : 'failed';
         this.saveTrouble = messageOf(error);
       }
     });
     return this.#saving;
+  }
+
+  /** Two windows, two texts: what is in this one becomes a draft of its own, and both stay. */
+  keepBoth(): Promise<void> {
+    this.#draftId = null;
+    this.#draftMs = null;
+    this.save = 'waiting';
+    return this.flush();
+  }
+
+  /** What the other window has kept, in place of this text; undo brings this one back. */
+  async takeOther(): Promise<void> {
+    const other = (await call('drafts.list', {})).find(({ id }) => id === this.#draftId);
+    // Deleted since: what is here is all there is.
+    if (other === undefined) return this.keepBoth();
+    this.#draftMs = other.updatedMs;
+    this.save = 'saved';
+    this.#code?.replace(other.text, { alone: true });
   }
 
   // --- Ways between the sides -----------------------------------------------------------------------------------------
@@ -378,38 +430,44 @@ interface Source {
   readonly text: string;
   readonly fileName: string;
   readonly draftId: number | null;
+  readonly draftMs: number | null;
 }
+
+const NO_DRAFT = { draftId: null, draftMs: null } as const;
 
 async function source({ kind, id }: Origin): Promise<Source | null> {
   switch (kind) {
     case 'example': {
       const entry = (await call('experiments.gallery', {})).find((one) => one.id === id);
-      return entry === undefined ? null : { text: entry.text, fileName: entry.fileName, draftId: null };
+      return entry === undefined ? null : { text: entry.text, fileName: entry.fileName, ...NO_DRAFT };
     }
     case 'draft': {
       const draft = (await call('drafts.list', {})).find((one) => String(one.id) === id);
-      return draft === undefined ? null : { text: draft.text, fileName: draft.fileName, draftId: draft.id };
+      return draft === undefined
+        ? null
+        : { text: draft.text, fileName: draft.fileName, draftId: draft.id, draftMs: draft.updatedMs };
     }
     case 'run': {
       if (!/^[1-9]\d{0,14}$/u.test(id)) return null;
       const { experiment, row } = await call('runs.get', { id: Number(id) });
-      return { text: experiment, fileName: row.fileName, draftId: null };
+      return { text: experiment, fileName: row.fileName, ...NO_DRAFT };
     }
     case 'new':
-      return { text: (templateNamed(id) ?? TEMPLATES[0]!).text, fileName: 'experiment.yaml', draftId: null };
+      return { text: (templateNamed(id) ?? TEMPLATES[0]!).text, fileName: 'experiment.yaml', ...NO_DRAFT };
   }
 }
 
 /** One that another window deleted meanwhile is made anew: nothing typed is lost. */
 async function saveDraft(
   id: number | null,
+  knownMs: number | null,
   draft: { readonly name: string; readonly text: string; readonly fileName: string },
-): Promise<number> {
+): Promise<{ readonly id: number; readonly updatedMs: number }> {
   try {
-    return (await call('drafts.save', { id, ...draft })).id;
+    return await call('drafts.save', { id, ...draft, ...(knownMs === null ? {} : { ifUpdatedMs: knownMs }) });
   } catch (error) {
     if (id === null || !(error instanceof ServiceError) || error.kind !== 'absent') throw error;
-    return (await call('drafts.save', { id: null, ...draft })).id;
+    return call('drafts.save', { id: null, ...draft });
   }
 }
 

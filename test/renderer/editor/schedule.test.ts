@@ -110,6 +110,13 @@ describe('the map of guest memory', () => {
     ]);
     expect(sections.reduce((sum, { width }) => sum + width, 0)).toBeCloseTo(800);
     expect(sectionsOf({ below4g: 2 * GIB, above4g: 0 }, 800)).toHaveLength(1);
+    // A module lies above RAM, behind addresses that nothing answers; what writes to it is drawn in it.
+    const modules = [{ name: 'dimm0', gpa: 4 * GIB, offset: 2 * GIB, size: GIB }];
+    const withModule = sectionsOf({ below4g: 2 * GIB, above4g: 0, modules }, 800);
+    expect(withModule.map(({ kind }) => kind)).toEqual(['ram', 'gap', 'module']);
+    const [part] = partsOf(withModule, { offset: 2 * GIB, size: 1024 });
+    expect(part!.x).toBeCloseTo(withModule[2]!.x, 6);
+    expect(withModule.reduce((sum, { width }) => sum + width, 0)).toBeCloseTo(800, 6);
   });
   it('draws a range across the hole in two parts, inside of the RAM', () => {
     fc.assert(

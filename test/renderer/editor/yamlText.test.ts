@@ -125,6 +125,46 @@ describe('an edit of the text', () => {
     // Either it refuses, or `a` keeps its value.
     if (result.ok) expect(readYaml(result.text).value).toEqual({ a: { n: 1 }, b: { n: 2 } });
   });
+  it('leaves a comment in braces at the line that it is about', () => {
+    const flow = 'name: x\nguest: {\n  memory: 4GiB, # four\n  vcpus: 2 # two\n}\n';
+    expect(edited(flow, { kind: 'set', path: at('guest.populated'), value: '50%' })).toBe(
+      'name: x\nguest: {\n  memory: 4GiB, # four\n  vcpus: 2, # two\n  populated: 50%\n}\n',
+    );
+    const between = editYaml(flow, { kind: 'set', path: at('guest.populated'), value: '50%' }, () => [
+      'memory',
+      'populated',
+      'vcpus',
+    ]);
+    expect(between).toEqual({
+      ok: true,
+      text: 'name: x\nguest: {\n  memory: 4GiB, # four\n  populated: 50%,\n  vcpus: 2 # two\n}\n',
+    });
+  });
+  it('keeps a text of several lines one, where `|` can say it', () => {
+    const notes = 'name: x\nnotes: |\n  a # no comment\n   b\n\nguest: { memory: 1GiB }\n';
+    const set = (value: string): string => edited(notes, { kind: 'set', path: ['notes'], value });
+    expect(set('one\n\ntwo: 3\n')).toBe('name: x\nnotes: |\n  one\n\n  two: 3\n\nguest: { memory: 1GiB }\n');
+    for (const value of ['one\ntwo', ' first\nsecond\n', 'a\n\n\n', 'bell\u0007\nx', '\u2028\ny', 'single']) {
+      expect(readYaml(set(value)).value).toEqual({ name: 'x', notes: value, guest: { memory: '1GiB' } });
+    }
+  });
+  it('goes through an alias only where that changes nothing else, and says so where it would', () => {
+    const shared = 'name: x\nguest: &g\n  memory: 4GiB # four\n  vcpus: 2\ncopy: *g\n';
+    expect(editYaml(shared, { kind: 'set', path: at('guest.memory'), value: '8GiB' })).toEqual({
+      ok: false,
+      why: 'guest.memory cannot be changed from the form here; change it in the text',
+    });
+    const alias = 'size: &m 4GiB\nguest:\n  memory: *m # same\n';
+    expect(edited(alias, { kind: 'set', path: at('guest.memory'), value: '8GiB' })).toBe(
+      'size: &m 4GiB\nguest:\n  memory: 8GiB # same\n',
+    );
+    const anchored = 'guest:\n  memory: &m 4GiB\nother: *m\n';
+    expect(editYaml(anchored, { kind: 'set', path: at('guest.memory'), value: '8GiB' }).ok).toBe(false);
+  });
+  it('refuses a text that cannot be read, and leaves it alone', () => {
+    for (const text of ['guest:\n  memory: 4GiB\n  memory: 5GiB\n', 'guest:\n\tmemory: 4GiB\n', 'guest: [\n'])
+      expect(editYaml(text, { kind: 'set', path: at('guest.memory'), value: '8GiB' }).ok).toBe(false);
+  });
   it('keeps JSON JSON', () => {
     const text = '{\n  "name": "x",\n  "seed": 1\n}\n';
     const result = edited(text, { kind: 'set', path: ['sampling'], value: '5ms' });

@@ -97,6 +97,14 @@ function printScalar(value: unknown): string {
   return flow.trim().slice(1, -1);
 }
 
+/** A text of several lines as one that was written so stays; null where `|` would not read back as the same. */
+function printBlock(value: string, indent: string): string | null {
+  if (!value.includes('\n') || /^\s|\n\s*\n$|[^\P{C}\n\t]|[\u2028\u2029\ufeff]/u.test(value)) return null;
+  const lines = value.replace(/\n$/u, '').split('\n');
+  const body = lines.map((line) => (line === '' ? '' : indent + line)).join('\n');
+  return `|${value.endsWith('\n') ? '' : '-'}\n${body}`;
+}
+
 /** A new group or list at the top of the file has a line for each part. */
 function printField(key: string, value: unknown, indent: string, top: boolean): string {
   const name = printScalar(key);
@@ -249,6 +257,11 @@ function setAt(text: string, root: unknown, path: Path, value: unknown, order: K
 }
 
 function replaceNode(text: string, node: unknown, pair: Pair | undefined, value: unknown): string {
+  if (isScalar(node) && node.type === 'BLOCK_LITERAL' && pair !== undefined && typeof value === 'string') {
+    const start = startOf(pair.key);
+    const block = printBlock(value, ' '.repeat(start - lineStart(text, start) + 2));
+    if (block !== null) return splice(text, startOf(node), endOf(text, node), block);
+  }
   const inline = printInline(value);
   if ((isMap(node) || isSeq(node)) && node.flow !== true && pair !== undefined) {
     return splice(text, colonOf(text, pair) + 1, endOf(text, node), ` ${inline}`);
@@ -275,8 +288,14 @@ function insertKey(
     const at = pairEnd(text, pred);
     const start = startOf(pred.key);
     const own = text.slice(lineStart(text, start), start);
-    const gap = own.trim() === '' ? `,\n${own}` : ', ';
-    return splice(text, at, at, gap + quotedLike(text, pred, field, key));
+    const written = quotedLike(text, pred, field, key);
+    const end = lineEnd(text, at);
+    const rest = /^(\s*,)?[ \t]*(#.*)?$/u.exec(text.slice(at, end));
+    if (own.trim() !== '') return splice(text, at, at, `, ${written}`);
+    if (rest === null) return splice(text, at, at, `,\n${own}${written}`);
+    // Each key has a line: the comment at the end of the one before stays there.
+    const added = splice(text, end, end, `\n${own}${written}${rest[1] === undefined ? '' : ','}`);
+    return rest[1] === undefined ? splice(added, at, at, ',') : added;
   }
   if (pred === undefined) throw new CannotPlace('an empty group');
   const start = startOf(pred.key);

@@ -5,17 +5,21 @@
 // alone. A range that crosses the hole is drawn in two parts.
 const FOUR_GIB = 4 * 1024 ** 3;
 const LEAST_HOLE = 34;
+const LEAST_GAP = 10;
 const LEAST_SECTION = 56;
 /** Parts narrower than this would not be seen. */
 const LEAST_PART = 3;
 
 export interface Section {
-  readonly kind: 'ram' | 'hole';
+  /** `gap`: addresses between RAM and a module, which nothing answers. */
+  readonly kind: 'ram' | 'hole' | 'module' | 'gap';
   /** First address and length in bytes, as the guest sees them. */
   readonly gpa: number;
   readonly size: number;
   /** RAM offset of the first byte; of a hole that of what follows. */
   readonly offset: number;
+  /** Of a module. */
+  readonly name?: string;
   readonly x: number;
   readonly width: number;
 }
@@ -25,7 +29,20 @@ export interface Part {
 }
 
 export function sectionsOf(
-  { below4g, above4g }: { readonly below4g: number; readonly above4g: number },
+  {
+    below4g,
+    above4g,
+    modules = [],
+  }: {
+    readonly below4g: number;
+    readonly above4g: number;
+    readonly modules?: readonly {
+      readonly name: string;
+      readonly gpa: number;
+      readonly offset: number;
+      readonly size: number;
+    }[];
+  },
   width: number,
 ): readonly Section[] {
   const plain: Omit<Section, 'x' | 'width'>[] = [{ kind: 'ram', gpa: 0, size: below4g, offset: 0 }];
@@ -33,14 +50,24 @@ export function sectionsOf(
     plain.push({ kind: 'hole', gpa: below4g, size: Math.max(0, FOUR_GIB - below4g), offset: below4g });
     plain.push({ kind: 'ram', gpa: FOUR_GIB, size: above4g, offset: below4g });
   }
-  const least: readonly number[] = plain.map(({ kind }) =>
-    plain.length === 1 ? 0 : kind === 'hole' ? LEAST_HOLE : LEAST_SECTION,
-  );
+  for (const { name, gpa, offset, size } of modules) {
+    const last = plain.at(-1)!;
+    const end = last.gpa + last.size;
+    if (gpa > end) plain.push({ kind: 'gap', gpa: end, size: gpa - end, offset });
+    plain.push({ kind: 'module', gpa, size, offset, name });
+  }
+  const leasts = { ram: LEAST_SECTION, module: LEAST_SECTION, hole: LEAST_HOLE, gap: LEAST_GAP };
+  // Many modules share what there is.
+  const wanted = plain.map(({ kind }) => (plain.length === 1 ? 0 : leasts[kind]));
+  const squeeze = Math.min(1, width / Math.max(1, 1.25 * wanted.reduce((a, b) => a + b, 0)));
+  const least = wanted.map((px) => px * squeeze);
   const free = Math.max(0, width - least.reduce((a, b) => a + b, 0));
-  const total = plain.reduce((sum, { size }) => sum + size, 0);
+  // A gap is no memory: its width says only that it is there.
+  const total = plain.reduce((sum, { kind, size }) => sum + (kind === 'gap' ? 0 : size), 0);
   let x = 0;
   return plain.map((section, i) => {
-    const own = least[i]! + (total === 0 ? 0 : (section.size / total) * free);
+    const share = section.kind === 'gap' || total === 0 ? 0 : section.size / total;
+    const own = least[i]! + share * free;
     const placed = { ...section, x, width: own };
     x += own;
     return placed;
@@ -53,7 +80,7 @@ export function partsOf(
   range: { readonly offset: number; readonly size: number },
 ): readonly Part[] {
   return sections.flatMap(({ kind, offset, size, x, width }) => {
-    if (kind === 'hole' || size <= 0) return [];
+    if (kind === 'hole' || kind === 'gap' || size <= 0) return [];
     const from = Math.max(range.offset, offset);
     const to = Math.min(range.offset + range.size, offset + size);
     if (to <= from) return [];
