@@ -5,10 +5,22 @@ import { ARROW, deltaText, rowsThatDiffer, trustText, valueText } from '../contr
 export interface MarkdownOptions {
   /** Figures that are equal everywhere too. */
   readonly all?: boolean;
+  readonly differences?: boolean;
+  readonly figures?: boolean;
 }
 
-export function comparisonMarkdown(comparison: Comparison, { all = false }: MarkdownOptions = {}): string {
-  const { groups, baseline, differences, results } = comparison;
+export function comparisonMarkdown(
+  comparison: Comparison,
+  { all = false, differences = true, figures = true }: MarkdownOptions = {},
+): string {
+  const parts = [runLines(comparison)];
+  if (differences) parts.push(differenceLines(comparison));
+  if (figures) parts.push(resultLines(comparison, all));
+  return `${parts.flat().join('\n')}\n`;
+}
+
+function runLines(comparison: Comparison): string[] {
+  const { groups, baseline } = comparison;
   const letters = groups.map((_, i) => letter(i));
   const lines = ['## Runs', '', '| | run | seed | made by | verdict |', '| --- | --- | --- | --- | --- |'];
   for (const [g, { label, members }] of groups.entries()) {
@@ -21,7 +33,12 @@ export function comparisonMarkdown(comparison: Comparison, { all = false }: Mark
     }
   }
   lines.push(...mismatchLines(comparison).map((line) => `\n**${escaped(line)}**`));
-  lines.push('', '## What differs', '');
+  return lines;
+}
+
+function differenceLines({ groups, baseline, differences, patches }: Comparison): string[] {
+  const letters = groups.map((_, i) => letter(i));
+  const lines = ['', '## What differs', ''];
   if (differences.length === 0) lines.push('Nothing but the seed.');
   else {
     lines.push(`| field | ${letters.join(' | ')} |`, `| --- |${' --- |'.repeat(groups.length)}`);
@@ -30,11 +47,16 @@ export function comparisonMarkdown(comparison: Comparison, { all = false }: Mark
       lines.push(`| ${code(path)} | ${texts.join(' | ')} |`);
     }
   }
-  for (const [g, patch] of comparison.patches.entries()) {
+  for (const [g, patch] of patches.entries()) {
     if (patch === null || patch.steps.length === 0) continue;
     lines.push('', `What would make ${letters[g]!} of ${letters[baseline]!}:`, '', ...fenced(patch.steps));
   }
-  lines.push('', '## Results', '');
+  return lines;
+}
+
+function resultLines({ groups, baseline, results }: Comparison, all: boolean): string[] {
+  const letters = groups.map((_, i) => letter(i));
+  const lines = ['', '## Results', ''];
   const rows = all ? results : rowsThatDiffer(results);
   if (rows.length === 0) lines.push('The same in every figure.');
   else {
@@ -53,7 +75,7 @@ export function comparisonMarkdown(comparison: Comparison, { all = false }: Mark
     }
     lines.push('', LEGEND);
   }
-  return `${lines.join('\n')}\n`;
+  return lines;
 }
 
 export const LEGEND =

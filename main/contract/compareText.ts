@@ -34,12 +34,12 @@ export function deltaText(row: ResultRow, { delta, ratio, deltaInterval }: Resul
   return `${formatDelta(delta, unit)}${change}${interval}`;
 }
 
-/** `better, n 5 and 5, effect −1 (large), p 0.03`; never a bare p. */
+/** `better, n 5 and 5, effect −1 (large), p 0.03 after Holm`; never a bare p. */
 export function trustText(before: ResultCell, cell: ResultCell): string {
   const words = JUDGEMENT_WORDS[cell.judgement];
   if (cell.effect === null || cell.p === null || cell.effectSize === null) return words;
   const effect = `effect ${cell.effect.toFixed(2).replace('-', '−')} (${cell.effectSize})`;
-  return `${words}; n ${before.n} and ${cell.n}, ${effect}, p ${pText(cell.p)}`;
+  return `${words}; n ${before.n} and ${cell.n}, ${effect}, p ${pText(cell.p)} after Holm`;
 }
 
 export const pText = (p: number): string => (p < 0.001 ? '< 0.001' : p.toFixed(p < 0.1 ? 3 : 2));

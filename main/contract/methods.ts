@@ -14,7 +14,7 @@ import type { Envelope } from './block.ts';
 import { comparisonSchema, MAX_COMPARED } from './compare.ts';
 import { exportParamsSchema, importIdSchema, keptRunSchema, MAX_IMPORT_BYTES, ticketSchema } from './exports.ts';
 import { jobSchema } from './jobs.ts';
-import { madeReportSchema, reportRequestSchema } from './report.ts';
+import { reportFileSchema, reportPreviewSchema, reportRequestSchema } from './report.ts';
 import {
   MAX_EVENTS,
   MAX_FILTER_CHARS,
@@ -343,7 +343,9 @@ export const METHODS = {
     result: comparisonSchema,
   },
   /** One run, or several side by side, as a file: see main/report. */
-  'report.make': { params: reportRequestSchema, result: madeReportSchema },
+  'report.preview': { params: reportRequestSchema, result: reportPreviewSchema },
+  /** A ticket for the report as a file: see `exports.open`. */
+  'report.open': { params: reportFileSchema, result: ticketSchema },
 } as const satisfies Record<string, Method>;
 
 export type MethodName = keyof typeof METHODS;

@@ -1,13 +1,15 @@
 // An export made in a thread of its own, as the stream of its bytes. Pieces are made ahead of whoever takes them by CREDITS at
 // most, so that a slow reader costs no memory.
 import { Worker } from 'node:worker_threads';
+import type { ReportFileParams } from '../contract/report.ts';
 import type { ExportRequest } from './formats.ts';
 
 export interface ExportJob {
   readonly storeFile: string;
-  readonly ids: readonly number[];
-  readonly request: ExportRequest;
+  readonly of:
+    { readonly ids: readonly number[]; readonly request: ExportRequest } | { readonly report: ReportFileParams };
   readonly fileName: string;
+  readonly mediaType: string;
 }
 
 export type FromExport =

@@ -12,10 +12,16 @@ const tell = (message: FromExport): void => {
   parent.postMessage(message);
 };
 
+async function piecesOf(store: Store, of: ExportJob['of']): Promise<AsyncIterable<Uint8Array>> {
+  if (!('report' in of)) return piecesTogether(store, of.ids, of.request);
+  const { reportPiecesOf } = await import('../report/ofStore.ts');
+  return reportPiecesOf(store, of.report);
+}
+
 try {
   const store = new Store(job.storeFile);
   try {
-    for await (const piece of piecesTogether(store, job.ids, job.request)) {
+    for await (const piece of await piecesOf(store, job.of)) {
       // Waits for whoever takes the pieces; ends with the thread.
       while (Atomics.load(control, CREDIT) <= 0) Atomics.wait(control, CREDIT, 0);
       Atomics.sub(control, CREDIT, 1);

@@ -11,7 +11,7 @@ import { verdictOf } from '../contract/verdict.ts';
 import { limitsOf } from '../runs/limits.ts';
 import type { StoredRun } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
-import type { ChartName } from '../contract/report.ts';
+import type { ChartName, ReportTable } from '../contract/report.ts';
 import { bundlesOf } from './bundles.ts';
 import { chartsOf, type Chart } from './charts.ts';
 
@@ -33,6 +33,7 @@ export interface ReportDocument {
   /** With more than one run. */
   readonly comparison: Comparison | null;
   readonly charts: readonly Chart[];
+  readonly tables: readonly ReportTable[];
   /** What the bundles in it may come to together; 0: none were wanted. */
   readonly bundleBytes: number;
   /** When it was made, as ISO 8601; '' leaves it out, so that the same runs give the same bytes. */
@@ -57,6 +58,7 @@ export interface ReportRequest {
   /** Position of the run that the others are held against. */
   readonly baseline: number;
   readonly charts: readonly ChartName[];
+  readonly tables: readonly ReportTable[];
   readonly bundleBytes: number;
   readonly made: string;
   readonly version: string;
@@ -88,6 +90,7 @@ export function composeReport(places: readonly ReportPlace[], request: ReportReq
       }),
       request.charts,
     ),
+    tables: request.tables,
     bundleBytes: request.bundleBytes,
     made: request.made,
     version: request.version,

@@ -15,6 +15,7 @@ import { LEGEND, letter, mismatchLines, nameOf } from '../compare/markdown.ts';
 import type { Comparison } from '../contract/compare.ts';
 import { formatCount, formatFigure, formatPlural, type FigureUnit } from '../contract/format.ts';
 import { sentenceText, verdictText, type Verdict } from '../contract/verdict.ts';
+import type { ReportTable } from '../contract/report.ts';
 import type { Chart } from './charts.ts';
 import type { ReportDocument, ReportRun } from './document.ts';
 import { html, isolated } from './escape.ts';
@@ -34,8 +35,29 @@ export function* reportPieces(report: ReportDocument): Generator<string> {
   yield '</body>\n</html>\n';
 }
 
+/** As it will be, for who composes it: without scripts, data and bundles. */
+export const reportPreview = (report: ReportDocument): { readonly css: string; readonly html: string } => ({
+  css: pageStyle(),
+  html: mainHtml(report),
+});
+
+const pageStyle = (): string => read(new URL('page/page.css', import.meta.url));
+
+function mainHtml(report: ReportDocument): string {
+  const { charts, comparison, runs, tables } = report;
+  return `<main>
+${head(report)}
+${verdictsHtml(report)}
+${comparison === null ? '' : comparisonHtml(comparison, tables)}
+${charts.length === 0 ? '' : `<h2>Over time</h2>\n${charts.map(chartHtml).join('\n')}`}
+${runs.length === 1 && tables.includes('figures') ? runHtml(runs[0]!) : ''}
+${lossesHtml(runs)}
+${againHtml(report)}
+</main>`;
+}
+
 function page(report: ReportDocument): string {
-  const style = `${read(new URL('page/page.css', import.meta.url))}\n${uplotFile('uPlot.min.css')}`;
+  const style = `${pageStyle()}\n${uplotFile('uPlot.min.css')}`;
   const scripts = [uplotFile('uPlot.iife.min.js'), read(new URL('page/page.js', import.meta.url))];
   const policy = [
     "default-src 'none'",
@@ -57,15 +79,7 @@ function page(report: ReportDocument): string {
 <style>${style}</style>
 </head>
 <body>
-<main>
-${head(report)}
-${verdictsHtml(report)}
-${report.comparison === null ? '' : comparisonHtml(report.comparison)}
-${charts.length === 0 ? '' : `<h2>Over time</h2>\n${charts.map(chartHtml).join('\n')}`}
-${report.runs.length === 1 ? runHtml(report.runs[0]!) : ''}
-${lossesHtml(report.runs)}
-${againHtml(report)}
-</main>
+${mainHtml(report)}
 <script type="application/octet-stream" id="data">${packed(charts)}</script>
 ${scripts.map((script) => `<script>${script}</script>`).join('\n')}
 `;
@@ -74,7 +88,7 @@ ${scripts.map((script) => `<script>${script}</script>`).join('\n')}
 const hashSource = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
 const MARK =
-  '<svg viewBox="0 0 32 32" aria-hidden="true"><defs><linearGradient id="fade" x1="0" x2="1"><stop offset="0" stop-color="#f2b33d"/><stop offset="0.56" stop-color="#7a4f12"/><stop offset="0.62" stop-color="#15120e"/><stop offset="1" stop-color="#15120e"/></linearGradient></defs><circle cx="16" cy="16" r="15" fill="url(#fade)"/><path d="M19.2 1.4v29.2" stroke="#fff3d6" stroke-width="1.2"/></svg>';
+  '<svg viewBox="0 0 32 32" aria-hidden="true"><defs><linearGradient id="fade" x1="0" x2="1"><stop offset="0" stop-color="#f2b33d"/><stop offset="0.56" stop-color="#7a4f12"/><stop offset="0.62" stop-color="#15120e"/><stop offset="1" stop-color="#15120e"/></linearGradient></defs><circle cx="16" cy="16" r="15" fill="url(#fade)" stroke="#8a7f70" stroke-opacity="0.45"/><path d="M19.2 1.4v29.2" stroke="#fff3d6" stroke-width="1.2"/></svg>';
 
 function head({ title, question, prose }: ReportDocument): string {
   const asked = question === '' ? '' : `<p class="question">${isolated(question)}</p>`;
@@ -114,7 +128,7 @@ const sentencesHtml = ({ sentences }: Verdict): string =>
     })
     .join(' ');
 
-function comparisonHtml(comparison: Comparison): string {
+function comparisonHtml(comparison: Comparison, tables: readonly ReportTable[]): string {
   const { groups, baseline, differences, patches, results } = comparison;
   const letters = groups.map((_, g) => letter(g));
   const heads = letters.map((name, g) => `<th>${name}${g === baseline ? ' (baseline)' : ''}</th>`).join('');
@@ -169,9 +183,12 @@ function comparisonHtml(comparison: Comparison): string {
   const wrong = mismatchLines(comparison)
     .map((line) => `<p class="notice t-bad">${isolated(line)}</p>`)
     .join('');
-  return `${wrong}<h2>Side by side</h2><table><tbody>${legend}</tbody></table>
-<h2>What differs</h2>${differ}${makes}
-<h2>What came of it</h2>${table}<p class="note">${html(LEGEND)}</p>`;
+  const parts = [`${wrong}<h2>Side by side</h2><table><tbody>${legend}</tbody></table>`];
+  if (tables.includes('differences')) parts.push(`<h2>What differs</h2>${differ}${makes}`);
+  if (tables.includes('figures')) {
+    parts.push(`<h2>What came of it</h2>${table}<p class="note">${html(LEGEND)}</p>`);
+  }
+  return parts.join('\n');
 }
 
 /** Repeats of one experiment: how far they lie apart. */
@@ -309,9 +326,7 @@ function againHtml(report: ReportDocument): string {
   return `<h2>To make it again</h2>
 <p>The same experiment, seed and engine version give the same bytes, and with them the same hash.</p>${inIt === '' ? '' : `\n<p>${inIt}</p>`}
 <div class="scroll"><table><thead><tr><th>run</th><th>made by</th><th>engine</th><th>seed</th><th>hash of the result</th></tr></thead><tbody>${rows.join('')}</tbody></table></div>
-<h3>Experiment files</h3>
-${files.join('\n')}
-<footer>Made by Brownout ${html(version)}${when}. This file is whole: it needs no network and asks nobody for anything.</footer>`;
+${report.tables.includes('files') ? `<h3>Experiment files</h3>\n${files.join('\n')}\n` : ''}<footer>Made by Brownout ${html(version)}${when}. This file is whole: it needs no network and asks nobody for anything.</footer>`;
 }
 
 /** What of the runs is in the file itself; '' where nothing was wanted. */

@@ -4,7 +4,8 @@ import { verdictText } from '../contract/verdict.ts';
 import type { ReportDocument } from './document.ts';
 import { figureRows } from './html.ts';
 
-export function reportMarkdown({ title, question, prose, runs, comparison, made, version }: ReportDocument): string {
+export function reportMarkdown(report: ReportDocument): string {
+  const { title, question, prose, runs, comparison, tables, made, version } = report;
   const lines = [`# ${escaped(title)}`, ''];
   if (question !== '') lines.push(`*${escaped(question)}*`, '');
   // The author's own Markdown; whoever shows it decides about the rest of HTML in it.
@@ -12,7 +13,7 @@ export function reportMarkdown({ title, question, prose, runs, comparison, made,
   if (comparison === null) {
     const { stored, verdict } = runs[0]!;
     lines.push(`**${escaped(verdictText(verdict))}**`, '');
-    if (stored.summary !== null) {
+    if (stored.summary !== null && tables.includes('figures')) {
       lines.push('| figure | value | |', '| --- | ---: | --- |');
       for (const [name, value, more] of figureRows(stored.summary)) lines.push(`| ${name} | ${value} | ${more} |`);
       lines.push('');
@@ -20,7 +21,10 @@ export function reportMarkdown({ title, question, prose, runs, comparison, made,
     for (const { path, expected, actual, met } of stored.expect) {
       lines.push(`- ${escaped(path)} ${escaped(expected)}: ${met ? 'met' : `**not met**, ${escaped(actual)}`}`);
     }
-  } else lines.push(comparisonMarkdown(comparison));
+  } else {
+    const [differences, figures] = [tables.includes('differences'), tables.includes('figures')];
+    lines.push(comparisonMarkdown(comparison, { differences, figures }));
+  }
   lines.push(
     '',
     '## To make it again',
@@ -32,7 +36,7 @@ export function reportMarkdown({ title, question, prose, runs, comparison, made,
     const { sourceText, engineVersion, seed, hash } = stored.row;
     lines.push(`| ${id ?? i + 1} | ${escaped(sourceText)} | ${escaped(engineVersion)} | ${seed} | ${hash ?? '–'} |`);
   }
-  for (const text of new Set(runs.map(({ stored }) => stored.experiment))) {
+  for (const text of tables.includes('files') ? new Set(runs.map(({ stored }) => stored.experiment)) : []) {
     lines.push('', ...fenced(text.trimEnd().split('\n')));
   }
   lines.push('', `Made by Brownout ${version}${made === '' ? '' : ` on ${made}`}.`);

@@ -13,5 +13,14 @@ export function proseHtml(text: string): string {
     tokens[index]!.attrSet('rel', 'noopener noreferrer');
     return self.renderToken(tokens, index, options);
   };
+  // Tables say how columns are aligned in a style, which the page's policy refuses.
+  for (const name of ['th_open', 'td_open']) {
+    rules[name] = (tokens, index, options, _env, self) => {
+      const token = tokens[index]!;
+      const align = /text-align:(left|center|right)/u.exec(String(token.attrGet('style') ?? ''))?.[1];
+      token.attrs = align === undefined ? null : [['class', `to-${align}`]];
+      return self.renderToken(tokens, index, options);
+    };
+  }
   return markdown.render(text.replaceAll('\u0000', '\ufffd'));
 }

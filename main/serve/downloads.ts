@@ -5,7 +5,6 @@
 // and not a short file.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
-import { EXPORT_FORMATS } from '../contract/exports.ts';
 import { exportStream, type ExportJob } from '../export/exportStream.ts';
 
 export type Redeem = (ticket: string) => Promise<ExportJob | undefined>;
@@ -52,10 +51,8 @@ export class Downloads {
   }
 
   async #send(job: ExportJob, response: ServerResponse): Promise<void> {
-    const { format } = job.request;
-    const isZip = job.fileName.endsWith('.zip');
     response.writeHead(200, {
-      'Content-Type': isZip ? 'application/zip' : EXPORT_FORMATS[format].mediaType,
+      'Content-Type': job.mediaType,
       'Content-Disposition': attachment(job.fileName),
       'Cache-Control': 'no-store',
     });

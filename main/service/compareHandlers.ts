@@ -1,36 +1,31 @@
-// Calls about comparisons. Gathered and computed here, away from the window: what crosses are figures, not series.
+// Calls about comparisons and reports. Gathered and computed here, away from the window: what crosses are figures, not series.
 import { compareRuns } from '../compare/compare.ts';
-import { composeReport } from '../report/document.ts';
-import { reportHtml } from '../report/html.ts';
-import { BUNDLE_BYTES } from '../contract/report.ts';
-import { reportMarkdown } from '../report/markdown.ts';
+import { reportPreview } from '../report/html.ts';
+import { reportOf } from '../report/ofStore.ts';
+import { findChromium } from '../report/pdf.ts';
 import type { Handlers, Parts } from './handlers.ts';
 
 export function compareHandlers({
   store,
   jobs,
-  app,
-}: Pick<Parts, 'store' | 'jobs' | 'app'>): Handlers<'compare.get' | 'report.make'> {
+  files,
+}: Pick<Parts, 'store' | 'jobs' | 'files'>): Handlers<'compare.get' | 'report.preview' | 'report.open'> {
+  /** What runs now is seen as far as it came. */
+  const flush = (ids: readonly number[]): void => {
+    for (const id of ids) jobs.live(id)?.flush();
+  };
   return {
     'compare.get': ({ ids, baselineId }) => {
-      for (const id of ids) jobs.live(id)?.flush();
+      flush(ids);
       return compareRuns(store, [...new Set(ids)], baselineId);
     },
-    'report.make': ({ ids, baselineId, title, question, prose, charts, format }) => {
-      const which = [...new Set(ids)];
-      for (const id of which) jobs.live(id)?.flush();
-      const report = composeReport(
-        which.map((id) => ({ store, id, kept: true })),
-        {
-          ...{ title, charts, bundleBytes: format === 'html' ? BUNDLE_BYTES / 2 : 0, version: app.version },
-          question: question === '' ? null : question,
-          prose: prose === '' ? null : prose,
-          baseline: Math.max(0, which.indexOf(baselineId ?? which[0]!)),
-          made: new Date().toISOString().slice(0, 10),
-        },
-      );
-      const text = format === 'html' ? reportHtml(report) : reportMarkdown(report);
-      return { fileName: `brownout-${which.slice(0, 4).join('-')}.${format}`, text };
+    'report.preview': (params) => {
+      flush(params.ids);
+      return { ...reportPreview(reportOf(store, params)), pdf: findChromium() !== undefined };
+    },
+    'report.open': (params) => {
+      flush(params.ids);
+      return files.ticketForReport({ ...params, ids: [...new Set(params.ids)] });
     },
   };
 }

@@ -9,13 +9,15 @@ import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ServiceError } from '../contract/errors.ts';
-import { IMPORT_PIECE_BYTES, MAX_IMPORTS, TICKET_MS, type KeptRun } from '../contract/exports.ts';
+import { EXPORT_FORMATS, IMPORT_PIECE_BYTES, MAX_IMPORTS, TICKET_MS, type KeptRun } from '../contract/exports.ts';
+import { REPORT_FORMATS, type ReportFileParams } from '../contract/report.ts';
 import { exportStream, type ExportJob } from '../export/exportStream.ts';
 import { ExportError, writeFileWhole } from '../export/target.ts';
 import type { ExportRequest } from '../export/formats.ts';
 import { nameTogether } from '../export/together.ts';
 import { readFileToImport } from '../import/files.ts';
 import { ImportError } from '../import/problem.ts';
+import { reportFileName } from '../report/ofStore.ts';
 import type { Store } from '../store/store.ts';
 import { absent } from './errors.ts';
 
@@ -47,16 +49,26 @@ export class Files {
   }
 
   ticketFor(ids: readonly number[], request: ExportRequest): { ticket: string; fileName: string } {
+    for (const id of ids) this.#expectWhole(id, request);
+    const fileName = nameTogether(this.#store, ids, request);
+    const mediaType = fileName.endsWith('.zip') ? 'application/zip' : EXPORT_FORMATS[request.format].mediaType;
+    return this.#ticket({ storeFile: this.#store.file, of: { ids, request }, fileName, mediaType });
+  }
+
+  ticketForReport(report: ReportFileParams): { ticket: string; fileName: string } {
+    for (const id of report.ids) this.#store.run(id);
+    const { mediaType } = REPORT_FORMATS[report.format];
+    return this.#ticket({ storeFile: this.#store.file, of: { report }, fileName: reportFileName(report), mediaType });
+  }
+
+  #ticket(job: ExportJob): { ticket: string; fileName: string } {
     const now = performance.now();
     for (const [ticket, { untilMs }] of this.#tickets) if (untilMs < now) this.#tickets.delete(ticket);
     if (this.#tickets.size >= MAX_TICKETS)
       throw new ServiceError({ kind: 'too-much', message: 'too many exports wait' });
-    for (const id of ids) this.#expectWhole(id, request);
-    const fileName = nameTogether(this.#store, ids, request);
     const ticket = randomBytes(32).toString('base64url');
-    const job = { storeFile: this.#store.file, ids, request, fileName };
     this.#tickets.set(ticket, { job, untilMs: now + TICKET_MS });
-    return { ticket, fileName };
+    return { ticket, fileName: job.fileName };
   }
 
   /** Once: the ticket is worth nothing afterwards. */

@@ -8,17 +8,26 @@ import { download } from './saveFile.ts';
 import { toast } from './toasts.svelte.ts';
 
 export async function exportRuns(ids: readonly number[], format: FormatName): Promise<void> {
+  await keepExport(call('exports.open', { ids: [...ids], format }));
+}
+
+/** The file of a ticket; resolves with whether it is on its way or written. */
+export async function keepExport(
+  asked: Promise<{ readonly ticket: string; readonly fileName: string }>,
+): Promise<boolean> {
   try {
-    const { ticket, fileName } = await call('exports.open', { ids: [...ids], format });
+    const { ticket, fileName } = await asked;
     if (window.desktop === undefined) {
       download(`${EXPORT_PATH}${ticket}`, fileName);
       toast(`${fileName} goes to your downloads.`);
-      return;
+      return true;
     }
     const name = await window.desktop.saveExport(ticket);
     if (name !== null) toast(`${name} is written.`, { tone: 'good' });
+    return name !== null;
   } catch (error) {
     toast(`Not exported: ${messageOf(error)}`, { tone: 'bad' });
+    return false;
   }
 }
 

@@ -54,6 +54,18 @@ function inBase64(bytes: Uint8Array): string {
   return btoa(text);
 }
 
+/** Takes the runs of files, where that is more than showing them. */
+type Taker = (ids: readonly number[]) => void;
+let taker: Taker | undefined;
+
+/** From now on, until the function that it returns is called. */
+export function takeImported(take: Taker): () => void {
+  taker = take;
+  return () => {
+    if (taker === take) taker = undefined;
+  };
+}
+
 /** Whoever opened one file with one run wants to look at it; whoever opened many is told what became of each. */
 export function showImported(fileName: string, runs: readonly KeptRun[], { alone }: { readonly alone: boolean }): void {
   const fresh = runs.filter(({ already }) => already === 'no');
@@ -73,7 +85,9 @@ export function showImported(fileName: string, runs: readonly KeptRun[], { alone
             },
           },
         };
-  if (alone && runs.length === 1 && first !== undefined) show(first.id);
+  const here = runs.flatMap(({ id, already }) => (already === 'bin' ? [] : [id]));
+  if (taker !== undefined && here.length > 0) taker(here);
+  else if (alone && runs.length === 1 && first !== undefined) show(first.id);
   if (fresh.length > 0) {
     toast(`${fileName}: ${formatPlural(fresh.length, 'run')} imported.`, { tone: 'good', ...action });
   } else if (binned.length > 0) {

@@ -9,13 +9,13 @@ import {
   MAX_BUNDLE_BYTES,
   MAX_PROSE_CHARS,
   MAX_TITLE_CHARS,
-  type ChartName,
+  TABLE_NAMES,
 } from '../../contract/report.ts';
 import { formatFigure, formatPlural } from '../../contract/format.ts';
 import { composeReport, type ReportDocument } from '../../report/document.ts';
-import { reportHtml, reportPieces } from '../../report/html.ts';
-import { reportMarkdown } from '../../report/markdown.ts';
-import { findChromium, NoChromium, reportPdf } from '../../report/pdf.ts';
+import { reportFile } from '../../report/file.ts';
+import { reportPieces } from '../../report/html.ts';
+import { NoChromium } from '../../report/pdf.ts';
 import { version } from '../../setup/version.ts';
 import { UsageError, type Command, type Words } from '../command.ts';
 import { OperandRuns, type RunPlace } from '../operandRuns.ts';
@@ -25,7 +25,7 @@ import { printable } from '../text.ts';
 import { readTextFile } from '../textFile.ts';
 import { positionOf } from './compare.ts';
 
-const FORMATS = ['.html', '.pdf', '.md'] as const;
+const FORMATS = ['html', 'pdf', 'md'] as const;
 
 export const command: Command = {
   operands: 'ID…',
@@ -43,6 +43,7 @@ export const command: Command = {
     question: { type: 'string', value: 'TEXT', help: 'instead of the question of the experiment' },
     prose: { type: 'string', value: 'FILE', help: 'Markdown instead of the notes; - reads standard input' },
     charts: { type: 'string', value: 'LIST', help: `of ${CHART_NAMES.join(', ')} (default: all); none` },
+    tables: { type: 'string', value: 'LIST', help: `of ${TABLE_NAMES.join(', ')} (default: all); none` },
     baseline: { type: 'string', value: 'ID', help: 'the run that the others are held against' },
     bundles: {
       type: 'string',
@@ -57,14 +58,15 @@ export const command: Command = {
   async run(words, terminal) {
     const output = words.text('output');
     if (output === undefined) throw new UsageError('where to? brownout report ID… -o FILE.html');
-    const format = output === '-' ? '.html' : FORMATS.find((ending) => ending === extname(output).toLowerCase());
+    const format = output === '-' ? 'html' : FORMATS.find((ending) => `.${ending}` === extname(output).toLowerCase());
     if (format === undefined) throw new UsageError(`${printable(output, 60)} should end in .html, .pdf or .md`);
     const title = limited(words, 'title');
     const question = limited(words, 'question');
     const proseFile = words.text('prose');
     const prose = proseFile === undefined ? null : readTextFile(proseFile, 'Markdown', MAX_PROSE_CHARS);
-    const charts = chartsIn(words.text('charts'));
-    const bundleBytes = format === '.html' ? bundleBytesIn(words.text('bundles')) : 0;
+    const charts = listed('chart', words.text('charts'), CHART_NAMES);
+    const tables = listed('table', words.text('tables'), TABLE_NAMES);
+    const bundleBytes = format === 'html' ? bundleBytesIn(words.text('bundles')) : 0;
     const operands = new OperandRuns(words, terminal);
     try {
       const places: RunPlace[] = [];
@@ -73,7 +75,7 @@ export const command: Command = {
         throw new UsageError(`${places.length} runs are too many; at most ${MAX_COMPARED}`);
       const wanted = words.text('baseline');
       const report = composeReport(places, {
-        ...{ title: title ?? '', question: question ?? null, prose, charts, bundleBytes },
+        ...{ title: title ?? '', question: question ?? null, prose, charts, tables, bundleBytes },
         baseline: positionOf(places, wanted === undefined ? undefined : runId(wanted)),
         made: words.flag('undated') ? '' : new Date().toISOString().slice(0, 10),
         version: version(),
@@ -83,7 +85,7 @@ export const command: Command = {
         return EXIT.done;
       }
       const options = { force: words.flag('force'), signal: terminal.interrupted };
-      const bytes = await writeFileWhole(output, await piecesOf(report, format), options);
+      const bytes = await writeFileWhole(output, await reportFile(report, format), options);
       terminal.say(`Written: ${printable(output)} (${formatFigure(bytes, 'bytes')})`);
       sayLeftOut(report, terminal);
       return EXIT.done;
@@ -102,16 +104,6 @@ export const command: Command = {
     }
   },
 };
-
-async function piecesOf(report: ReportDocument, format: (typeof FORMATS)[number]): Promise<Iterable<Uint8Array>> {
-  if (format === '.md') return [Buffer.from(reportMarkdown(report))];
-  if (format === '.pdf') return [await reportPdf(reportHtml(report), findChromium())];
-  return inBytes(reportPieces(report));
-}
-
-function* inBytes(texts: Iterable<string>): Generator<Uint8Array> {
-  for (const text of texts) yield Buffer.from(text);
-}
 
 function sayLeftOut({ runs, bundleBytes }: ReportDocument, terminal: Terminal): void {
   const left = runs.filter(({ bundle }) => bundle === null).length;
@@ -144,13 +136,13 @@ function limited(words: Words, option: string): string | undefined {
   return text;
 }
 
-function chartsIn(list: string | undefined): readonly ChartName[] {
-  if (list === undefined) return CHART_NAMES;
+function listed<T extends string>(what: string, list: string | undefined, names: readonly T[]): readonly T[] {
+  if (list === undefined) return names;
   if (list === 'none') return [];
   return list.split(',').map((word) => {
-    const found = CHART_NAMES.find((name) => name === word.trim());
+    const found = names.find((name) => name === word.trim());
     if (found === undefined)
-      throw new UsageError(`there is no chart ${printable(word, 40)}; there are ${CHART_NAMES.join(', ')}`);
+      throw new UsageError(`there is no ${what} ${printable(word, 40)}; there are ${names.join(', ')}`);
     return found;
   });
 }

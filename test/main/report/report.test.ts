@@ -7,7 +7,7 @@ import { chromium, type Browser, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import { bytesSource, openBundle } from '../../../main/bundle/read.ts';
 import { bundlesInReport } from '../../../main/bundle/report.ts';
-import { CHART_NAMES } from '../../../main/contract/report.ts';
+import { CHART_NAMES, TABLE_NAMES } from '../../../main/contract/report.ts';
 import { composeReport, type ReportDocument, type ReportRequest } from '../../../main/report/document.ts';
 import { reportHtml } from '../../../main/report/html.ts';
 import { reportMarkdown } from '../../../main/report/markdown.ts';
@@ -77,6 +77,7 @@ const REQUEST: ReportRequest = {
     prose: null,
     baseline: 0,
     charts: CHART_NAMES,
+    tables: TABLE_NAMES,
     bundleBytes: 0,
     made: '',
     version: '0.1.0',

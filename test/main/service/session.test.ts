@@ -203,7 +203,11 @@ describe('a session', () => {
       'imports.finish': { id: 9 },
       'imports.cancel': { id },
       'compare.get': { ids: [999], baselineId: null },
-      'report.make': { ids: [999], baselineId: null, title: '', question: '', prose: '', charts: [], format: 'md' },
+      'report.preview': { ids: [999], baselineId: null, title: '', question: '', prose: '', charts: [], tables: [] },
+      'report.open': {
+        ...{ ids: [999], baselineId: null, title: '', question: '', prose: '', charts: [], tables: [] },
+        ...{ format: 'md', bundles: false },
+      },
     };
     const wrong: string[] = [];
     for (const [method, given] of Object.entries(params)) {
