@@ -67,6 +67,8 @@ export type PlanResult =
 export interface PlanOptions extends ParseOptions {
   /** More points than this are a problem. */
   readonly maxPoints?: number;
+  /** How more would be allowed, where that is not --max-points of the command line. */
+  readonly moreHint?: string;
 }
 
 /** Reads a sweep file. Never throws on any text. */
@@ -93,7 +95,8 @@ export function planSweep(text: string, options: PlanOptions): PlanResult {
   const limit = options.maxPoints ?? DEFAULT_SWEEP_POINTS;
   const size = sizeOf(section.section, axes.axes, seeds.length);
   if (size > limit) {
-    const hint = 'Take fewer values, seeds or fields, method: latin-hypercube, or allow more: --max-points N.';
+    const more = options.moreHint ?? 'Or allow more: --max-points N.';
+    const hint = `Take fewer values, seeds or fields, or method: latin-hypercube. ${more}`;
     const message = `this is a plan of ${size.toLocaleString('en-US')} runs; at most ${limit.toLocaleString('en-US')} are allowed`;
     return refuse([{ path: ['sweep'], atKey: true, message, hint }]);
   }

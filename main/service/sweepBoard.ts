@@ -24,8 +24,12 @@ interface UnderWay {
   progress: SweepProgress | undefined;
 }
 
-/** Points of a sweep that a window starts: planning holds the engine's thread for some milliseconds a setting. */
-export const MAX_WINDOW_POINTS = 2_000;
+/** Of a sweep that a window starts, which is planned anew with every change of the form: some milliseconds a setting. */
+export const WINDOW_PLAN = {
+  maxPoints: 2_000,
+  moreHint:
+    'The window plans anew with every change, so it stops there: brownout sweep FILE takes 10,000 (more with --max-points), and what it makes is shown here.',
+} as const;
 
 export class SweepBoard {
   /** Rings when any sweep changed. */
@@ -47,7 +51,7 @@ export class SweepBoard {
   }
 
   start(text: string, fileName: string, allowQemu: boolean): Sweep {
-    const planned = planSweep(text, { fileName: nameOr(fileName), maxPoints: MAX_WINDOW_POINTS });
+    const planned = planSweep(text, { fileName: nameOr(fileName), ...WINDOW_PLAN });
     if (!planned.ok) {
       const problems = [...planned.problems];
       const message = problems[0]?.message ?? 'the sweep cannot be read';

@@ -8,7 +8,7 @@ import type { SweepPoint } from '../contract/sweeps.ts';
 import type { PointRow, StoredField } from '../store/sweeps.ts';
 import { estimateOf } from './estimate.ts';
 import type { Handlers, Parts } from './handlers.ts';
-import { MAX_WINDOW_POINTS } from './sweepBoard.ts';
+import { WINDOW_PLAN } from './sweepBoard.ts';
 
 type Methods =
   | 'sweeps.fields'
@@ -31,7 +31,7 @@ export function sweepHandlers({ store, sweeps, app }: Parts): Handlers<Methods> 
       const whole = composed(text, sweep);
       const planned = planSweep(whole, {
         fileName: fileName === '' ? '(sweep)' : fileName,
-        maxPoints: MAX_WINDOW_POINTS,
+        ...WINDOW_PLAN,
       });
       if (!planned.ok) return { problems: [...planned.problems], plan: null, text: whole };
       const { plan } = planned;

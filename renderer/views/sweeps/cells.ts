@@ -1,11 +1,12 @@
 // Points folded into the cells of a heat map: one for each pair of values of two fields, with the median of a figure.
 import type { SweepPoint } from '../../../main/contract/sweeps.ts';
-import type { Dimension } from './dimensions.ts';
+import { isWithout, type Dimension } from './dimensions.ts';
 
 export interface Cell {
   readonly column: number;
   readonly row: number;
-  readonly value: number;
+  /** Null: its points have ended, and none has the figure. */
+  readonly value: number | null;
   readonly points: readonly SweepPoint[];
 }
 
@@ -28,15 +29,18 @@ export function cellsOf(points: readonly SweepPoint[], x: Dimension, y: Dimensio
   const folded = new Map<string, { column: number; row: number; points: SweepPoint[]; values: number[] }>();
   for (const point of points) {
     const [column, row, value] = [across.bin(point), down.bin(point), figure.of(point)];
-    if (column === null || row === null || value === null) continue;
+    if (column === null || row === null || (value === null && !isWithout(point, figure))) continue;
     const key = `${column} ${row}`;
     const cell = folded.get(key) ?? { column, row, points: [], values: [] };
     cell.points.push(point);
-    cell.values.push(value);
+    if (value !== null) cell.values.push(value);
     folded.set(key, cell);
   }
-  const cells = [...folded.values()].map(({ values, ...cell }) => ({ ...cell, value: middle(values) }));
-  const values = cells.map(({ value }) => value);
+  const cells = [...folded.values()].map(({ values, ...cell }) => ({
+    ...cell,
+    value: values.length === 0 ? null : middle(values),
+  }));
+  const values = cells.flatMap(({ value }) => value ?? []);
   return {
     ...{ columns: across.texts, rows: down.texts, cells },
     least: values.length === 0 ? NaN : Math.min(...values),

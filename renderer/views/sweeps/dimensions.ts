@@ -98,6 +98,10 @@ export function fieldDimensions(fields: readonly SweptField[], points: readonly 
 export const isSound = ({ status, outcome, figures }: SweepPoint): boolean =>
   status === 'done' && outcome === 'completed' && figures.pagesLost === 0;
 
+/** Whether a point ended and has no such figure: a migration that did not complete has no downtime. */
+export const isWithout = (point: SweepPoint, dimension: Dimension): boolean =>
+  point.status === 'done' && dimension.of(point) === null;
+
 /** `bandwidth 1Gbit/s, seed 2: downtime 8 ms`: a point in words. */
 export function pointText(point: SweepPoint, dimensions: readonly Dimension[]): string {
   return dimensions.map((dimension) => `${dimension.label} ${dimension.text(point)}`).join(', ');

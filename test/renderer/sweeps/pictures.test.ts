@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { OfferedField, PointFigure, SweepPoint } from '../../../main/contract/sweeps.ts';
 import { passing, withBrush } from '../../../renderer/views/sweeps/brushes.ts';
 import { cellsOf } from '../../../renderer/views/sweeps/cells.ts';
-import { fieldDimensions, figureDimensions } from '../../../renderer/views/sweeps/dimensions.ts';
+import { fieldDimensions, figureDimensions, isWithout } from '../../../renderer/views/sweeps/dimensions.ts';
 import { niceTicks, scaleOf } from '../../../renderer/views/sweeps/scale.ts';
 import { draftOf, sectionOf } from '../../../renderer/views/sweeps/section.ts';
 import '../../seed.ts';
@@ -95,6 +95,24 @@ describe('cells', () => {
       [0, 1, 6e6],
     ]);
     expect([least, greatest]).toEqual([4e6, 9e6]);
+  });
+});
+
+describe('a point that ended without the figure', () => {
+  const endless = aPoint(5, ['10Gbit/s', 'after-clear'], 1.25e9, { bytesTotal: 1e12 });
+  const waiting: SweepPoint = { ...aPoint(6, ['10Gbit/s', 'never'], 1.25e9), status: 'waiting', outcome: null };
+
+  it('is told from one that has not run', () => {
+    expect([endless, waiting, POINTS[0]!].map((point) => isWithout(point, downtime))).toEqual([true, false, false]);
+  });
+
+  it('has a cell that says so, beside the median of those that have it', () => {
+    const { cells, least, greatest } = cellsOf([...POINTS, endless, waiting], bandwidth!, flush!, downtime);
+    expect(cells.find(({ column, row }) => column === 1 && row === 1)?.value).toBeNull();
+    expect(cells.find(({ column, row }) => column === 1 && row === 0)?.value).toBe(4e6);
+    expect([least, greatest]).toEqual([4e6, 9e6]);
+    const only = cellsOf([endless], bandwidth!, flush!, downtime);
+    expect([only.cells.length, only.least]).toEqual([1, NaN]);
   });
 });
 
