@@ -99,6 +99,20 @@ export const COSTS = {
   setup: cost(3.4 * MS, 'ns', [0, 1e11], 'from the command to the first page', 'measured: 3.4 ms (1.6-15)'),
   rate_slack: cost(0.1 * MS, 'ns', [0, 1e9], 'wake-up after the end of a rate window', 'measured: windows of 100.1 ms'),
   page_send: cost(900, 'ns/page', [1, 1e7], 'copy one page into the stream on the main channel', 'estimate: 4.5 GB/s'),
+  page_unbacked: cost(
+    0,
+    'ns/page',
+    [0, 1e7],
+    'a page for which the destination’s host must first find memory; 0: it has it',
+    'measured on a host that is a virtual machine itself: 12 us',
+  ),
+  unbacked_share: cost(
+    0,
+    'ratio',
+    [0, 1],
+    'share of what arrives, the first of it, for which memory must be found',
+    'measured there: half',
+  ),
   page_send_multifd: cost(900, 'ns/page', [1, 1e7], 'the same, by one multifd channel', 'estimate'),
   page_send_zero_copy: cost(
     250,

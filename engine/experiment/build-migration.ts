@@ -4,6 +4,7 @@ import type { Costs } from '../core/costs.ts';
 import { costsWith } from '../core/costs.ts';
 import { PAGE_SIZE } from '../core/units.ts';
 import type { WriteCounts } from '../machine/writecounts.ts';
+import type { Unbacked } from '../migration/ramsave.ts';
 import type { XbzrleConfig } from '../migration/xbzrle.ts';
 import type { MigrationConfig } from '../migration/config.ts';
 import { HOST_PROFILES } from './hosts.ts';
@@ -62,6 +63,13 @@ export function xbzrleOf(experiment: Experiment, counts: WriteCounts | null): Xb
     // DMA is not counted: a buffer that is dirty was written.
     takeWrites: (page) => Math.max(counts.take(page), rings.some((ring) => within(page, ring)) ? 1 : 0),
   };
+}
+
+/** Channels write to the destination's memory side by side; a file is no memory. */
+export function unbackedOf({ migration: { multifd, mapped_ram: file } }: Experiment, costs: Costs): Unbacked | null {
+  const { page_unbacked: pageNs, unbacked_share: share } = costs;
+  if (pageNs === 0 || share === 0 || file.enabled) return null;
+  return { share, pageNs: pageNs / (multifd.enabled ? multifd.channels : 1) };
 }
 
 export function migrationConfig(experiment: Experiment, costs: Costs): MigrationConfig {

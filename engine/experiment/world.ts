@@ -19,7 +19,7 @@ import { MigrationThread } from '../migration/thread.ts';
 import { buildRack } from './build-devices.ts';
 import { BACKGROUND, buildKvm, buildRam, kvmConfigOf, vcpuConfigs } from './build-guest.ts';
 import { absentDimms, buildMap, kvmListener, layoutOf, vfioListener } from './build-map.ts';
-import { costsOf, migrationConfig, xbzrleOf } from './build-migration.ts';
+import { costsOf, migrationConfig, xbzrleOf, unbackedOf } from './build-migration.ts';
 import { applyChange, type Scene } from './changes.ts';
 import { Heat, pagesPerRow } from './heat.ts';
 import { Recorder, type Series } from './recorder.ts';
@@ -164,6 +164,7 @@ export class World implements Scene {
         },
         hostPagePages: experiment.guest.backing / PAGE_SIZE,
         clearChunkPages: experiment.tracking.clear_chunk / PAGE_SIZE,
+        unbacked: unbackedOf(experiment, this.costs),
         absent: layout.dimms
           .filter(({ name }) => this.unplugged.has(name))
           .map(({ ramPage, pages }) => ({ first: ramPage, count: pages })),

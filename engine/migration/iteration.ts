@@ -44,6 +44,8 @@ export class Iteration {
   #callEndNs = 0;
   #carryNs = 0;
   #passes = 0;
+  /** Pages handed to channels that the packets know of. */
+  #queued = 0;
 
   constructor(host: IterationHost) {
     this.#host = host;
@@ -80,21 +82,23 @@ export class Iteration {
 
   #room(bytes: number): number {
     const { window } = this.#host;
+    this.#queueNew();
     // What does not fill packets (zero pages, found by the main thread) is counted as it goes.
     if (this.#packets === null || bytes !== this.#running.normal.bytes)
       return window.pagesUntilExceeded(this.#counted, bytes);
     return this.#packets.pagesUntilExceeded(window.roomBytes(this.#counted));
   }
 
-  /** Pages handed to channels so far. */
-  get #queued(): number {
+  /** Tells the packets of the pages that went since it was last asked: sending asks for room several times in a piece. */
+  #queueNew(): void {
     const { counters, config } = this.#host;
-    return config.zeroPageDetection === 'none' ? counters.pages : counters.normalPages;
+    const queued = config.zeroPageDetection === 'none' ? counters.pages : counters.normalPages;
+    this.#packets?.queue(queued - this.#queued);
+    this.#queued = queued;
   }
 
   #sendRam(nowNs: number): number {
     const { ram, counters, config, xbzrle, guest } = this.#host;
-    const before = this.#queued;
     const sent = ram.send(nowNs, this.#running, counters, {
       sliceNs: SLICE_NS,
       room: (bytes) => this.#room(bytes),
@@ -102,7 +106,7 @@ export class Iteration {
       encode: xbzrle === null ? null : (page) => xbzrle.encode(page, ram.syncs, false),
       encodeNs: config.costs.xbzrle_encode,
     });
-    this.#packets?.queue(this.#queued - before);
+    this.#queueNew();
     if (sent.lockHeldNs > 0) guest.stall(sent.lockHeldNs * config.costs.lock_stall);
     const callOver = sent.empty || sent.callOver || sent.rateExceeded;
     const passOver = ram.passes !== this.#passes;

@@ -7,12 +7,15 @@
 //   What is written after the clear is found by the next sync.
 // - `send` works on runs: pages of one kind (zero or not) up to the next limit of time, bytes, chunk or block, by arithmetic.
 //
+// - What reaches the destination first may be slow to take there, until its host has found memory for it. Only pages of the first
+//   pass that are not zero count as first.
+//
 // Simplification: pages of one slice (at most 1 ms) are read at its beginning; writes of the vCPUs' ticks fall between slices.
 // Cost: proportional to runs, not pages; a sync costs what is newly dirty.
 
 import { DirtyBitmap } from '../core/bitmap.ts';
 import type { DirtyTracker, HarvestReport } from '../core/ports.ts';
-import type { StreamCosts, StreamCounters } from './stream.ts';
+import type { PageCost, StreamCosts, StreamCounters } from './stream.ts';
 import { blockIdBytes } from './wire.ts';
 
 /** The clock is looked at every so many pages. */
@@ -35,8 +38,17 @@ export interface RamSaveConfig {
   readonly hostPagePages: number;
   /** Pages of a clear chunk; QEMU's default is 2^18 (x-clear-bitmap-shift). */
   readonly clearChunkPages: number;
+  /** null: the destination has its memory. */
+  readonly unbacked: Unbacked | null;
   /** RAM blocks that are not there when the migration begins, as runs. */
   readonly absent: readonly PageRun[];
+}
+
+/** The destination's host must first find memory for this share of what arrives. */
+export interface Unbacked {
+  readonly share: number;
+  /** What a page takes at least, ns. */
+  readonly pageNs: number;
 }
 
 export interface PageRun {
@@ -82,6 +94,8 @@ export class RamSave {
   #callPages = 0;
   /** The scan passed the end of the block list since asked. */
   #passes = 0;
+  /** Pages still to come for which the destination must find memory. */
+  #unbackedPages = 0;
   syncs = 0;
   /** Pages newly set by syncs since the period began. */
   dirtyPagesPeriod = 0;
@@ -147,6 +161,12 @@ export class RamSave {
     return added;
   }
 
+  /** The first page is about to go. */
+  begin(): void {
+    const { unbacked, nonZero } = this.#config;
+    if (unbacked !== null) this.#unbackedPages = Math.round(nonZero.count * unbacked.share);
+  }
+
   beginCall(): void {
     this.#callPages = 0;
   }
@@ -170,7 +190,7 @@ export class RamSave {
       lockHeldNs += cleared.lockHeldNs;
 
       const normal = nonZero.test(page);
-      const cost = normal ? costs.normal : costs.zero;
+      const { cost, end: costEnd } = this.#costOf(page, normal, costs);
       const room = limits.room(cost.bytes);
       if (room === 0) return result(ns, lockHeldNs, { rateExceeded: true });
       const block = blocks.find((candidate) => page < candidate.firstPage + candidate.pages)!;
@@ -182,7 +202,14 @@ export class RamSave {
         continue;
       }
       const inSlice = Math.max(1, Math.ceil((limits.sliceNs - ns) / cost.ns));
-      const most = Math.min(block.firstPage + block.pages, chunkEnd, page + room, page + inSlice, page + inCall);
+      const most = Math.min(
+        block.firstPage + block.pages,
+        chunkEnd,
+        costEnd,
+        page + room,
+        page + inSlice,
+        page + inCall,
+      );
       const dirtyEnd = endOr(bitmap.nextClear(page, most), most);
       const end = endOr(normal ? nonZero.nextClear(page, dirtyEnd) : nonZero.nextSet(page, dirtyEnd), dirtyEnd);
       const count = end - page;
@@ -197,6 +224,7 @@ export class RamSave {
       this.#position = page + count;
       ns += count * cost.ns;
       if (normal) {
+        if (this.#passes === 0) this.#unbackedPages -= count;
         counters.normalPages += count;
         counters.normalBytes += count * cost.bytes;
       } else {
@@ -206,6 +234,15 @@ export class RamSave {
       if (count === inCall) return result(ns, lockHeldNs, { callOver: true });
     }
     return result(ns, lockHeldNs, {});
+  }
+
+  /** What a page costs, and up to where that is so. */
+  #costOf(page: number, normal: boolean, costs: StreamCosts): { readonly cost: PageCost; readonly end: number } {
+    if (!normal) return { cost: costs.zero, end: Infinity };
+    if (this.#passes > 0 || this.#unbackedPages <= 0) return { cost: costs.normal, end: Infinity };
+    const { bytes, ns } = costs.normal;
+    const cost = { bytes, ns: Math.max(ns, this.#config.unbacked!.pageNs) };
+    return { cost, end: page + this.#unbackedPages };
   }
 
   /** One page, encoded if it can be; returns how long it took. */

@@ -60,6 +60,7 @@ const documentSchema = z.object({
   environment: z.record(z.string().max(100), simple).nullish(),
   guest_rate: beforeSchema.nullish(),
   sample_fields: z.array(z.string().max(100)).max(100).nullish(),
+  window_fields: z.array(z.string().max(100)).max(100).nullish(),
   repeats: z.array(repeatSchema).max(REPEATS_MAX).nullish(),
 });
 export type MeasuredFile = z.output<typeof documentSchema>;

@@ -4,8 +4,9 @@
 //   setup               set-up until complete
 //   rate_slack          how much longer than 100 ms the rate windows of capped runs are
 //   zero_page           runs over zero memory: time while running over zero pages sent
-//   page_send           runs not held by max-bandwidth: time while running over pages sent
-//   page_send_stopped   runs with over 2 MB left at the stop: downtime beyond the floor over pages left
+//   page_unbacked       runs not held by max-bandwidth: pages over time of their 100 ms windows
+//   unbacked_share      the same runs: how much of their pages went so slowly, by their time as a whole
+//   page_send, page_send_stopped  runs with over 2 MB left at the stop: downtime beyond the floor over pages left
 //   device_state_other  downtime of runs with under 2 MB left: the floor
 //   resume              stop to resume beyond the downtime
 // Each is the median over runs. A constant that no run tells keeps its default.
@@ -16,6 +17,7 @@ import type { Measured, Repeat, RepeatDetail } from './measured.ts';
 import { median } from '../../engine/experiment/stats/quantiles.ts';
 
 const PAGE_BYTES = 4096;
+const NORMAL_PAGE_BYTES = PAGE_BYTES + 8;
 const WINDOW_MS = 100;
 /** Less than this left at the stop tells the floor, more tells the speed. */
 const FEW_BYTES = 2e6;
@@ -59,16 +61,22 @@ export function calibrate(idle: readonly Measured[]): Partial<Record<CostName, n
   set('rate_slack', runs.filter(isCapped).flatMap(windowSlackNs));
   set('zero_page', runs.filter(({ detail }) => detail.zeroPages > 9 * detail.normalPages).map(perPageNs));
   const uncapped = runs.filter((run) => !isCapped(run) && run.detail.normalPages > 9 * run.detail.zeroPages);
-  set('page_send', uncapped.map(perPageNs));
   const floorMs = runs.filter(({ detail }) => (detail.stoppedBytes ?? Infinity) < FEW_BYTES);
   const floor = floorMs.length === 0 ? 0 : median(floorMs.map(({ repeat }) => repeat.downtimeMs));
   const others = COSTS.vm_stop.value + COSTS.sync_fixed.value + COSTS.send_latency.value;
   set('device_state_other', floorMs.length === 0 ? [] : [floor * 1e6 - others]);
   const left = runs.filter(({ detail }) => (detail.stoppedBytes ?? 0) > FEW_BYTES);
-  set(
-    'page_send_stopped',
-    left.map(({ repeat, detail }) => ((repeat.downtimeMs - floor) * 1e6 * PAGE_BYTES) / detail.stoppedBytes!),
+  const stoppedNs = left.map(
+    ({ repeat, detail }) => ((repeat.downtimeMs - floor) * 1e6 * PAGE_BYTES) / detail.stoppedBytes!,
   );
+  set('page_send_stopped', stoppedNs);
+  set('page_send', stoppedNs);
+  set('page_unbacked', uncapped.flatMap(windowPageNs));
+  const { page_send: backedNs, page_unbacked: unbackedNs } = profile;
+  if (backedNs !== undefined && unbackedNs !== undefined && unbackedNs > backedNs) {
+    const share = (median(uncapped.map(perPageNs)) - backedNs) / (unbackedNs - backedNs);
+    set('unbacked_share', [Math.min(1, Math.max(0, share))], 2);
+  }
   set(
     'resume',
     runs.map(({ repeat, detail }) => ((detail.stopToResumeMs ?? NaN) - repeat.downtimeMs) * 1e6),
@@ -82,6 +90,10 @@ function perPageNs({ repeat, detail }: Run): number {
   const pages = detail.normalPages + detail.zeroPages - Math.min(stoppedPages, detail.normalPages);
   return ((repeat.totalMs - repeat.downtimeMs) * 1e6) / pages;
 }
+
+/** Time per page in each rate window. */
+const windowPageNs = ({ detail }: Run): number[] =>
+  detail.windowBytesPerMs.filter((bytes) => bytes > 0).map((bytes) => (NORMAL_PAGE_BYTES / bytes) * 1e6);
 
 function windowSlackNs({ detail }: Run): number[] {
   const ends = detail.windowEndsMs;

@@ -42,6 +42,7 @@ export interface RepeatDetail {
   readonly normalPages: number;
   readonly zeroPages: number;
   readonly windowEndsMs: readonly number[];
+  readonly windowBytesPerMs: readonly number[];
 }
 
 export interface Measured {
@@ -170,7 +171,7 @@ function readOf(contents: MeasuredFile, file: string, notes: readonly string[]):
     .filter((value) => typeof value === 'number');
   const whole = repeats.flatMap((repeat, i) => {
     const read = repeatOf(contents, repeat, `repeats[${i}]`, file);
-    return read === null ? [] : [{ read, detail: detailOf(repeat) }];
+    return read === null ? [] : [{ read, detail: detailOf(contents, repeat) }];
   });
   const measured: Measured = {
     name: contents.name ?? basename(file, '.json'),
@@ -232,7 +233,12 @@ function outcomeOf(
   return throttled ? 'converged-throttled' : 'converged';
 }
 
-function detailOf(repeat: MeasuredRepeat): RepeatDetail {
+function column(repeat: MeasuredRepeat, fields: MeasuredFile['window_fields'], name: string): number[] {
+  const at = fields?.indexOf(name) ?? -1;
+  return (repeat.bandwidth_windows ?? []).map((row) => Number(row[at])).filter(Number.isFinite);
+}
+
+function detailOf(contents: MeasuredFile, repeat: MeasuredRepeat): RepeatDetail {
   const ram = repeat.final?.ram;
   return {
     setupMs: repeat.marks?.['setup_complete_ms'] ?? null,
@@ -240,6 +246,7 @@ function detailOf(repeat: MeasuredRepeat): RepeatDetail {
     stoppedBytes: ram?.['downtime-bytes'] ?? null,
     normalPages: ram?.normal ?? 0,
     zeroPages: ram?.duplicate ?? 0,
-    windowEndsMs: (repeat.bandwidth_windows ?? []).map((row) => Number(row[0])).filter(Number.isFinite),
+    windowEndsMs: column(repeat, contents.window_fields, 't_ms'),
+    windowBytesPerMs: column(repeat, contents.window_fields, 'bandwidth_bytes_per_ms'),
   };
 }

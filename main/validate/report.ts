@@ -62,6 +62,7 @@ export function figuresOf(verdict: Verdict): string[] {
   const ms = (value: number): string => `${value.toFixed(1)} ms`;
   const part = (value: number): string => percent(value);
   const plain = (value: number): string => value.toFixed(1);
+  if (judged === 0) return ['nothing to judge: no file holds a measurement that the host profile was not taken from'];
   const wrong = outcomesWrong.length === 0 ? 'all right' : `${outcomesWrong.length} wrong: ${outcomesWrong.join(', ')}`;
   return [
     `outcome   ${judged} judged, ${wrong}`,
@@ -69,7 +70,9 @@ export function figuresOf(verdict: Verdict): string[] {
     `bytes     ${figure(bytes, part)} (goal 1 % and 6 %)`,
     `rounds    ${figure(rounds, plain)} (goal: median at most 1)`,
     `downtime  ${figure(downtimeMs, ms)} (goal 5 ms and 40 ms)`,
-    `noise     repeats of one measurement lie apart in total time by ${figure(noise, part)}`,
+    ...(noise === null
+      ? []
+      : [`noise     repeats of one measurement lie apart in total time by ${figure(noise, part)}`]),
   ];
 }
 

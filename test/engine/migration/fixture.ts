@@ -9,6 +9,7 @@ import { Scheduler, type ActorId } from '../../../engine/core/scheduler.ts';
 import { MIGRATION_DEFAULTS, type MigrationConfig } from '../../../engine/migration/config.ts';
 import { Oracle } from '../../../engine/migration/oracle.ts';
 import type { GuestControl } from '../../../engine/migration/parts.ts';
+import type { Unbacked } from '../../../engine/migration/ramsave.ts';
 import { MigrationThread } from '../../../engine/migration/thread.ts';
 import type { XbzrleConfig } from '../../../engine/migration/xbzrle.ts';
 
@@ -72,6 +73,7 @@ export interface BenchOptions {
   readonly devices?: readonly MigratableDevice[];
   readonly hostPagePages?: number;
   readonly xbzrle?: XbzrleConfig;
+  readonly unbacked?: Unbacked | null;
 }
 
 /** All steps but sending take no time, unless a test says so. */
@@ -114,6 +116,7 @@ export class MigrationBench {
     devices = [],
     hostPagePages = 1,
     xbzrle,
+    unbacked = null,
   }: BenchOptions) {
     this.tracker = new PlainTracker(pages);
     this.oracle = new Oracle(pages);
@@ -144,6 +147,7 @@ export class MigrationBench {
           },
           hostPagePages,
           clearChunkPages: 1 << 18,
+          unbacked,
           absent: [],
         },
         devices,

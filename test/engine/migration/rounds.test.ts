@@ -188,4 +188,22 @@ describe('the states', () => {
     expect(cancellable).toEqual(['setup', 'wait-unplug', 'active', 'pre-switchover', 'device']);
     expect(isFinal('failed')).toBe(true);
   });
+
+  it('while the destination’s host must find memory, what arrives goes at that host’s pace, sent again at its own', () => {
+    const bench = new MigrationBench({
+      pages: 2000,
+      config: { maxBandwidth: 0 },
+      costs: { page_send: 1000, page_send_stopped: 1000 },
+      unbacked: { share: 0.4, pageNs: 10_000 },
+    });
+    bench.runUntil(7.5 * MS);
+    expect(bench.thread.counters.normalPages).toBeLessThanOrEqual(800);
+    bench.runUntil(8.9 * MS);
+    expect(bench.thread.counters.normalPages).toBeGreaterThan(1500);
+    bench.write(0, 2000);
+    const beganNs = bench.scheduler.nowNs;
+    bench.finish();
+    expect(bench.oracle.judge()).toMatchObject({ lost: 0, resent: 2000 });
+    expect(bench.thread.endNs - beganNs).toBeLessThan(3 * MS);
+  });
 });
