@@ -77,6 +77,8 @@ const reportSchema = z.object({
   kernel: z.string().max(4096).nullish(),
   transport: z.string().max(100).nullish(),
   sleep: z.number().min(0).max(1e9).nullish(),
+  // Newer reports: whether it completed without a pause.
+  result: settings.catch(null),
 });
 type Report = z.output<typeof reportSchema>;
 
@@ -86,6 +88,7 @@ export const looksLikeGuestperf = (value: unknown): boolean =>
 export function readGuestperf(value: unknown, file: string): ImportedRun[] {
   const report = checked(reportSchema, value, file);
   const history = report.progress_history;
+  checkOrder(history, file);
   const startWallS = startOf(history);
   const progress = history.map((record, i) => ({ record, atNs: placeOf(record, i, startWallS, file) }));
   const guest = guestRates(report, startWallS);
@@ -115,6 +118,17 @@ export function readGuestperf(value: unknown, file: string): ImportedRun[] {
       ending: endingOf(snapshots, { startNs, endNs: observations.at(-1)!.timeNs }),
     },
   ];
+}
+
+/** The last state may have no time (a cancelled migration says 0); all others follow each other. */
+function checkOrder(history: readonly Progress[], file: string): void {
+  history.slice(0, -1).forEach(({ duration }, i) => {
+    const before = i === 0 ? null : history[i - 1]!.duration;
+    if (before !== null && duration !== null && duration < before) {
+      const path = `progress_history[${i}].duration`;
+      throw new ImportError(file, { path }, `${duration} ms is earlier than the record before it, ${before} ms`);
+    }
+  });
 }
 
 /** Host time when the migration began: records carry both the time of day and the time since the start. */
@@ -209,7 +223,7 @@ function settingsOf(report: Report): ImportedRun['settings'] {
     else if (typeof value === 'number' && Number.isFinite(value)) found.push([name, value]);
     else if (Array.isArray(value) && value.length > 0) found.push([name, value.map(textOf).join(', ').slice(0, 1000)]);
   };
-  for (const group of ['hardware', 'scenario'] as const)
+  for (const group of ['hardware', 'scenario', 'result'] as const)
     for (const [key, value] of Object.entries(report[group] ?? {})) add(`${group}.${key}`, value);
   for (const key of ['binary', 'dst_host', 'kernel', 'transport', 'sleep'] as const) add(key, report[key]);
   return Object.fromEntries(found);

@@ -33,6 +33,8 @@ describe('a broken file', () => {
     ['prose', 'It took ten seconds.', 'none of the formats'],
     ['another tool’s JSON', '{"hello": 1}', 'none of the formats'],
     ['bytes that are no text', Buffer.from([0x7b, 0xff, 0xfe, 0x7d]), 'not a text in UTF-8'],
+    ['a packed file', Buffer.from([0x1f, 0x8b, 8, 0, 1]), 'is compressed by gzip: unpack it first'],
+    ['another encoding', Buffer.from('\ufeff{}', 'utf16le'), 'is a text in UTF-16'],
     ['a log without answers', '{"return": {}}\n{"execute": "query-status"}', 'no answer to query-migrate'],
   ])('%s is told apart from the formats', (_what, content, reason) => {
     expect(problemOf(content).message).toContain(reason);
@@ -88,6 +90,7 @@ describe('a broken file', () => {
     [['progress_history'], [], 'progress_history'],
     [['guest_timings', 2, 'timestamp'], null, 'guest_timings[2].timestamp'],
     [['scenario', 'name'], { a: 1 }, 'scenario.name'],
+    [['progress_history', 0, 'duration'], 1e8, 'progress_history[1].duration'],
   ] as const)('guestperf: %j = %j is refused by its path', (path, value, named) => {
     expect(problemOf(changed('guestperf-new.json', path, value)).path).toBe(named);
   });

@@ -76,6 +76,20 @@ describe('QMP log', () => {
 });
 
 describe('guestperf report', () => {
+  it('is the same with a byte order mark and with CRLF, and keeps what a newer report says of its result', () => {
+    const text = fixture('guestperf-new.json').toString();
+    const expected = play(importText(text)[0]!).summary;
+    expect(play(importText(`\ufeff${text.replaceAll('\n', '\r\n')}`)[0]!).summary).toEqual(expected);
+    for (const [result, told] of [
+      [{ success: false }, false],
+      [null, undefined],
+      ['odd', undefined],
+    ] as const) {
+      const [run] = importText(JSON.stringify({ ...(JSON.parse(text) as object), result }));
+      expect(run!.settings['result.success']).toBe(told);
+    }
+  });
+
   it('gives rounds, throttling and the guest’s write rate on one axis', () => {
     const [run] = importFixture('guestperf-new.json');
     expect(run!.name).toBe('compr-auto-converge-bandwidth-125');
