@@ -26,7 +26,7 @@ import { DirtyRuns, runsWithout } from '../iommu/runs.ts';
 import type { GuestMappings } from '../viommu/guest-mappings.ts';
 import type { RamSection } from '../viommu/ram-map.ts';
 import type { Type1Bitmaps } from '../viommu/type1-bitmaps.ts';
-import { LAST_OF_REPEATED } from '../viommu/vmm-container.ts';
+import { LAST_OF_REPEATED } from '../viommu/unmap-causes.ts';
 import type { BlockGrain } from './block-grain.ts';
 import { askForMappings, bitmapsNs, readsTogether } from './sync-calls.ts';
 import type { QueryRange } from './sync-calls.ts';

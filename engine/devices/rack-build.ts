@@ -16,7 +16,7 @@ import { EmulatedIotlb } from '../viommu/emulated-iotlb.ts';
 import { GuestDma } from '../viommu/guest-dma.ts';
 import { GuestPins } from '../viommu/pinning.ts';
 import { RamMap } from '../viommu/ram-map.ts';
-import type { ContainerDomain } from '../viommu/vmm-container.ts';
+import type { ContainerDomain } from '../viommu/container-tables.ts';
 import { Type1Bitmaps } from '../viommu/type1-bitmaps.ts';
 import { VmmContainer } from '../viommu/vmm-container.ts';
 import { BlockGrain } from './block-grain.ts';

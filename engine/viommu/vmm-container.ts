@@ -2,8 +2,7 @@
 // a migration logs. Flat RAM sections (memory listener) and guest mappings (vIOMMU notifier) both come here.
 //
 // Unmap while logging, by tracker:
-//   iommu       the policy's steps (engine/iommu/unmappolicies.ts) in time, with device writes between them; bits go to the RAM pages that the
-//               notification names (translated_addr), not to where the entry pointed
+//   iommu       the policy's steps in time (unmap-steps.ts)
 //   device      unmap first, then the devices' report of that IOVA range
 //   everything  unmap; all pages of it count as dirty (also type1 with a device that pins nothing itself)
 //   pinned      the same: what a guest maps for a mediated device, its driver has pinned
@@ -21,36 +20,30 @@ import { DirtyBitmap } from '../core/bitmap.ts';
 import type { Costs } from '../core/costs.ts';
 import type { Errno, Outcome } from '../core/errno.ts';
 import { ok, refuse } from '../core/errno.ts';
-import { PAGE_SIZE } from '../core/units.ts';
-import { invariant } from '../core/invariant.ts';
-import type { DropPlace, DropSink } from '../core/ports.ts';
+import type { DropSink } from '../core/ports.ts';
 import { HOST_BASE_PAGE } from '../iommu/dmaport.ts';
 import type { Domain } from '../iommu/domain.ts';
 import { READ, WRITE } from '../iommu/formats/format.ts';
-import { DirtyRuns } from '../iommu/runs.ts';
+import { ContainerTables } from './container-tables.ts';
+import type { ContainerCounters, ContainerDomain } from './container-tables.ts';
 import type { GuestMappings } from './guest-mappings.ts';
-import type { MicroOp, UnmapPolicy, UnmapPolicyName } from '../iommu/unmappolicies.ts';
+import type { UnmapPolicy, UnmapPolicyName } from '../iommu/unmappolicies.ts';
 import { unmapPolicyNamed } from '../iommu/unmappolicies.ts';
-import { UnmapTask } from '../iommu/unmaptask.ts';
-import { findEntry } from '../iommu/walking.ts';
 import { NOT_TAKEN, TAKEN_DIRTY, mapSingle, takeSingle } from '../iommu/singleleaf.ts';
 import type { InFlight } from './in-flight.ts';
 import type { Type1Bitmaps } from './type1-bitmaps.ts';
 import { NOTHING_IN_FLIGHT } from './in-flight.ts';
 import type { ContainerPins } from './pinning.ts';
 import { OVER_LIMIT } from './pinning.ts';
+import { AT_ZERO, NOT_READ, NO_ENTRY, reads } from './unmap-causes.ts';
+import type { UnmapEntry } from './unmap-causes.ts';
+import { UnmapSteps } from './unmap-steps.ts';
 
 export type TrackerKind = 'device' | 'iommu' | 'everything' | 'pinned' | 'none';
 
 /** What the container needs of a device's own log. */
 export interface LogReader {
   take(firstIovaPage: number, pages: number, visit: (firstIovaPage: number, pages: number) => void): void;
-}
-
-/** An HWPT of the container; a device whose IOMMU cannot track sits behind an untracked one. */
-export interface ContainerDomain {
-  readonly domain: Domain;
-  readonly tracked: boolean;
 }
 
 export interface VmmContainerOptions {
@@ -72,28 +65,8 @@ export interface VmmContainerOptions {
   readonly drop: DropSink;
 }
 
-/** What a notification says of where the pages were. */
-export type UnmapEntry = 'translated' | 'none';
-
-export const NO_ENTRY = 'unmap without an IOTLB entry: no place for its dirt';
-export const NOT_READ = 'unmapped without reading the Dirty bit';
-export const WRITTEN_BETWEEN = 'written between the read of the Dirty bit and the unmap';
-export const AT_ZERO = 'whole-space unmap with translated address 0: dirt placed elsewhere';
-export const LAST_OF_REPEATED = 'last page of a repeated leaf: cleaned, not reported';
-export const HELD_TOO_LATE = 'Dirty held in the IOTLB came back after its entry was gone';
-
 const FULL = refuse('ENOSPC', 'the container holds as many mappings as it may');
 const OVER_MEMLOCK = refuse('ENOMEM', 'RLIMIT_MEMLOCK forbids to pin more');
-
-export interface ContainerCounters {
-  maps: number;
-  unmaps: number;
-  /** Pages found dirty at unmaps while logging. */
-  unmapDirtyPages: number;
-  queries: number;
-  flushes: number;
-  entries: number;
-}
 
 export class VmmContainer {
   readonly name: string;
@@ -103,7 +76,7 @@ export class VmmContainer {
   readonly logs: LogReader[] = [];
   /** Dirt found at unmaps, by RAM page; the next harvest takes it. */
   readonly found: DirtyBitmap;
-  readonly counters: ContainerCounters = { maps: 0, unmaps: 0, unmapDirtyPages: 0, queries: 0, flushes: 0, entries: 0 };
+  readonly counters: ContainerCounters;
   /** Between log_global_start and log_global_stop. */
   logging = false;
   /** Mappings it holds, each of an ioctl. */
@@ -113,12 +86,12 @@ export class VmmContainer {
   /** The devices' writes between an unmap's steps. */
   inFlight: InFlight = NOTHING_IN_FLIGHT;
   readonly #policy: UnmapPolicy;
-  readonly #dropLastOfReplicated: boolean;
   readonly #mappingsMax: number;
   readonly #pins: ContainerPins;
   readonly #costs: Costs;
   readonly #drop: DropSink;
-  readonly #pagesPerGranule: number;
+  readonly #tables: ContainerTables;
+  readonly #steps: UnmapSteps;
   /** The one domain, where single pages can go the short way: page-sized granules, Dirty in memory. */
   readonly #onlyDomain: Domain | null;
   readonly #mapped: Outcome<number>;
@@ -127,7 +100,6 @@ export class VmmContainer {
   readonly #singleNs: number;
   readonly #asksFirst: boolean;
   readonly #unmapNsMax: number;
-  readonly #runs = new DirtyRuns();
 
   constructor(options: VmmContainerOptions) {
     this.name = options.name;
@@ -136,24 +108,27 @@ export class VmmContainer {
     this.found = new DirtyBitmap(options.ramPages);
     this.#policy = unmapPolicyNamed(options.defectUnmapWithoutQuery ? 'unmap-only' : options.unmapPolicy);
     this.type1 = options.type1;
-    this.#dropLastOfReplicated = options.dropLastOfReplicated;
+    this.#tables = new ContainerTables(options.domains);
+    this.counters = this.#tables.counters;
+    this.#steps = new UnmapSteps(options, this.#policy, this.#tables);
     this.#mappingsMax = options.mappingsMax;
     this.#pins = options.pins;
     this.#costs = options.costs;
     this.#drop = options.drop;
-    const shift = options.domains[0]?.domain.table.format.granuleShift ?? 12;
     const [only] = options.domains;
-    const plain = options.domains.length === 1 && shift === 12 && only !== undefined && !only.domain.iotlb.held;
+    const plain =
+      options.domains.length === 1 &&
+      this.#tables.pagesPerGranule === 1 &&
+      only !== undefined &&
+      !only.domain.iotlb.held;
     this.#onlyDomain = plain && (only.tracked || options.tracker !== 'iommu') ? only.domain : null;
     const { iommu_map, iommu_unmap, iotlb_flush, pin_page } = options.costs;
     this.#mapped = ok(iommu_map);
     this.#mappedPinned = ok(iommu_map + pin_page);
-    this.#singleNs = this.#policy.steps.reduce((sum, op) => sum + this.#stepNs(op, 1, 1), 0);
-    this.#asksFirst = READS.has(this.#policy.steps[0]!);
+    this.#singleNs = this.#policy.steps.reduce((sum, op) => sum + this.#steps.costNs(op, 1, 1), 0);
+    this.#asksFirst = reads(this.#policy.steps[0]!);
     const askNs = options.type1?.pageNsMax ?? 0;
     this.#unmapNsMax = askNs + Math.max(this.#singleNs, iommu_unmap + iotlb_flush);
-    invariant(shift >= 12, 'guest memory is mapped in granules of at least a page');
-    this.#pagesPerGranule = 1 << (shift - 12);
   }
 
   /** Why a guest's mapping, made by so many calls, would be refused; undefined where it would not. */
@@ -180,7 +155,7 @@ export class VmmContainer {
   }
 
   #mapPinned(iovaPage: number, ramPage: number, pages: number, access: number, pinned: number): Outcome<number> {
-    const scale = this.#pagesPerGranule;
+    const scale = this.#tables.pagesPerGranule;
     this.mappings++;
     if (pages === 1 && this.#onlyDomain !== null) {
       const { table } = this.#onlyDomain;
@@ -267,7 +242,10 @@ export class VmmContainer {
     pieces: number,
     entry: UnmapEntry,
   ): number {
-    if (this.tracker === 'iommu') return this.#unmapTaking(nowNs, iovaPage, ramPage, pages, pieces, entry);
+    if (this.tracker === 'iommu') {
+      const range = { iovaPage, ramPage, pages, pieces };
+      return this.#steps.unmap(nowNs, this.inFlight, range, entry, this.#found);
+    }
     let durationNs = this.#plainUnmap(nowNs, iovaPage, pages, pieces);
     if (this.tracker === 'everything' || this.tracker === 'pinned') {
       if (entry === 'translated') this.#find(ramPage, pages);
@@ -306,8 +284,8 @@ export class VmmContainer {
         if (!tracked) continue;
         queries++;
         mappings.forEach((iovaPage, _ramPage, pages) => {
-          this.#read(domain, iovaPage, pages);
-          for (let r = 0; r < this.#runs.length; r++) misplaced(this.#runs.firsts[r]!, this.#runs.counts[r]!);
+          const runs = this.#tables.read(domain, iovaPage, pages);
+          for (let r = 0; r < runs.length; r++) misplaced(runs.firsts[r]!, runs.counts[r]!);
         });
       }
     } else if (taking) {
@@ -325,7 +303,7 @@ export class VmmContainer {
       });
     } else if (this.logging && this.tracker === 'everything') this.#find(0, this.found.pages);
     mappings.forEach((iovaPage, _ramPage, pages) => {
-      for (const { domain } of this.domains) this.#removeEntries(domain, iovaPage, pages);
+      for (const { domain } of this.domains) this.#tables.remove(domain, iovaPage, pages);
     });
     for (const { domain } of this.domains) domain.flushDomain();
     this.mappings = 0;
@@ -361,7 +339,7 @@ export class VmmContainer {
       if (this.#policy.steps[0] !== 'remove') this.#find(ramPage, 1);
       else {
         const { takenLo, takenHi } = domain.table;
-        const place = this.#place(domain, 'unmap-only', 'remove', iovaPage, takenLo, takenHi);
+        const place = this.#tables.place(domain, 'unmap-only', 'remove', iovaPage, takenLo, takenHi);
         this.#drop.dropped(nowNs + iommu_unmap, this.name, NOT_READ, ramPage, 1, place);
       }
     }
@@ -373,153 +351,20 @@ export class VmmContainer {
   #plainUnmap(nowNs: number, iovaPage: number, pages: number, pieces: number): number {
     const unmappedNs = nowNs + this.#costs.iommu_unmap * pieces;
     if (this.inFlight.dueNs <= unmappedNs) this.inFlight.playUntil(unmappedNs);
-    for (let i = 0; i < this.domains.length; i++) this.#removeEntries(this.domains[i]!.domain, iovaPage, pages);
+    for (let i = 0; i < this.domains.length; i++) this.#tables.remove(this.domains[i]!.domain, iovaPage, pages);
     const flushedNs = unmappedNs + this.#costs.iotlb_flush * pieces;
     if (this.inFlight.dueNs <= flushedNs) this.inFlight.playUntil(flushedNs);
-    for (let i = 0; i < this.domains.length; i++) this.#flush(this.domains[i]!.domain, iovaPage, pages, pieces);
+    for (let i = 0; i < this.domains.length; i++) this.#tables.flush(this.domains[i]!.domain, iovaPage, pages, pieces);
     return flushedNs - nowNs;
   }
 
-  /** The policy's steps, one after another in time, on every domain; device writes fall between them. */
-  #unmapTaking(
-    nowNs: number,
-    iovaPage: number,
-    ramPage: number,
-    pages: number,
-    pieces: number,
-    entry: UnmapEntry,
-  ): number {
-    const policy = entry === 'translated' ? this.#policy : unmapPolicyNamed('unmap-only');
-    const scale = this.#pagesPerGranule;
-    const tasks = this.domains.map(({ domain, tracked }) =>
-      tracked ? new UnmapTask(domain, policy, iovaPage / scale, pages / scale, this.#dropLastOfReplicated) : null,
-    );
-    let timeNs = nowNs;
-    for (const op of policy.steps) {
-      const costNs = this.#stepNs(op, pieces, pages);
-      // A read happens at the beginning of its ioctl; what takes a translation away has happened at the end of its time.
-      const reads = READS.has(op);
-      const atNs = reads ? timeNs : timeNs + costNs;
-      timeNs += costNs;
-      if (this.inFlight.dueNs <= atNs) this.inFlight.playUntil(atNs);
-      for (let i = 0; i < this.domains.length; i++) {
-        const { domain } = this.domains[i]!;
-        const task = tasks[i] ?? null;
-        if (task === null) {
-          // Nobody asks an untracked domain: its entries go with the first step that takes the others'.
-          if (op === 'flush') this.#flush(domain, iovaPage, pages, pieces);
-          else if (TAKES.has(op)) this.#removeEntries(domain, iovaPage, pages);
-          continue;
-        }
-        const step = task.step();
-        this.counters.entries += step.entries;
-        if (reads) this.counters.queries += pieces;
-        if (op === 'flush') this.counters.flushes += pieces;
-        if (step.dropped > 0) {
-          const { droppedLo, droppedHi, dropped } = task;
-          const first = dropped.firsts[0]! * scale;
-          const place = this.#place(domain, policy.name, op, first, droppedLo, droppedHi);
-          this.#say(atNs, dropped, causeOf(op, policy, entry), iovaPage, ramPage, place);
-        }
-      }
-    }
-    for (const task of tasks) {
-      if (task !== null && entry === 'translated') this.#findRuns(task.found, iovaPage, ramPage, pages);
-    }
-    return timeNs - nowNs;
-  }
-
-  /**
-   * What a step of an unmap takes: an ioctl and a flush for each mapping, a look for each page. What a type1 container is
-   * asked has been counted with its bitmaps.
-   */
-  #stepNs(op: MicroOp, pieces: number, pages: number): number {
-    const { dirty_ioctl, iotlb_flush, iommu_unmap, pte_walk } = this.#costs;
-    switch (op) {
-      case 'read':
-      case 'read-and-clear':
-        return (this.type1 === null ? dirty_ioctl * pieces : 0) + pte_walk * pages;
-      case 'flush':
-        return iotlb_flush * pieces;
-      case 'non-present':
-      case 'exchange':
-        return iommu_unmap * pieces;
-      case 'read-back':
-      case 'look':
-        return pte_walk * pages;
-      case 'remove':
-        return iommu_unmap * pieces;
-    }
-  }
-
-  /** Says what a step dropped, and forgets it. */
-  #say(nowNs: number, dropped: DirtyRuns, cause: string, iovaPage: number, ramPage: number, place?: DropPlace): void {
-    const scale = this.#pagesPerGranule;
-    for (let r = 0; r < dropped.length; r++) {
-      const first = ramPage + (dropped.firsts[r]! * scale - iovaPage);
-      this.#drop.dropped(nowNs, this.name, cause, first, dropped.counts[r]! * scale, place);
-    }
-    dropped.reset();
-  }
-
-  /** Only where dirt is lost: what took it, and the entry's word before and after that. */
-  #place(
-    domain: Domain,
-    policy: UnmapPolicyName,
-    step: MicroOp,
-    iovaPage: number,
-    beforeLo: number,
-    beforeHi: number,
-  ): DropPlace {
-    const { table } = domain;
-    const e = findEntry(table, iovaPage / this.#pagesPerGranule);
-    const [afterLo, afterHi] = e < 0 ? [0, 0] : [table.arena.words[2 * e]!, table.arena.words[2 * e + 1]!];
-    const iova = iovaPage * PAGE_SIZE;
-    return { policy, step, iova, format: table.format.name, beforeLo, beforeHi, afterLo, afterHi };
-  }
-
-  #read(domain: Domain, iovaPage: number, pages: number): void {
-    const scale = this.#pagesPerGranule;
-    this.#runs.reset();
-    domain.table.readDirty(iovaPage / scale, pages / scale, { clear: false }, this.#runs);
-    this.counters.entries += domain.table.cost.entries;
-  }
-
-  #removeEntries(domain: Domain, iovaPage: number, pages: number): void {
-    const scale = this.#pagesPerGranule;
-    domain.table.unmap(iovaPage / scale, pages / scale);
-    this.counters.entries += domain.table.cost.entries;
-  }
-
-  #flush(domain: Domain, iovaPage: number, pages: number, pieces: number): void {
-    this.counters.flushes += pieces;
-    domain.flushRange(iovaPage / this.#pagesPerGranule, pages / this.#pagesPerGranule);
-  }
-
-  /** Bits of the runs, placed by the notification's address and cut to the range. */
-  #findRuns(runs: DirtyRuns, iovaPage: number, ramPage: number, pages: number): void {
-    const scale = this.#pagesPerGranule;
-    for (let r = 0; r < runs.length; r++) {
-      const from = Math.max(runs.firsts[r]! * scale, iovaPage);
-      const to = Math.min((runs.firsts[r]! + runs.counts[r]!) * scale, iovaPage + pages);
-      if (to > from) this.#find(ramPage + (from - iovaPage), to - from);
-    }
-  }
+  readonly #found = (ramPage: number, pages: number): void => {
+    this.#find(ramPage, pages);
+  };
 
   #find(ramPage: number, pages: number): void {
     this.counters.unmapDirtyPages += pages;
     if (pages === 1) this.found.set(ramPage);
     else this.found.setRange(ramPage, pages);
   }
-}
-
-const READS: ReadonlySet<MicroOp> = new Set<MicroOp>(['read', 'read-and-clear']);
-
-const TAKES: ReadonlySet<MicroOp> = new Set<MicroOp>(['remove', 'exchange', 'non-present']);
-
-function causeOf(op: MicroOp, policy: UnmapPolicy, entry: UnmapEntry): string {
-  if (op === 'flush') return HELD_TOO_LATE;
-  if (READS.has(op)) return LAST_OF_REPEATED;
-  if (entry !== 'translated') return NO_ENTRY;
-  return policy.steps[0] === 'remove' ? NOT_READ : WRITTEN_BETWEEN;
 }

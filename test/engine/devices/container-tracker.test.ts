@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { formatNamed } from '../../../engine/iommu/formats/table.ts';
 import type { FormatName } from '../../../engine/iommu/formats/format.ts';
 import { BEHIND_HOLE, UNFLUSHED } from '../../../engine/devices/domain-sync.ts';
-import { LAST_OF_REPEATED } from '../../../engine/viommu/vmm-container.ts';
+import { LAST_OF_REPEATED } from '../../../engine/viommu/unmap-causes.ts';
 import { UNTRACKED_HWPT } from '../../../engine/devices/container-tracker.ts';
 import { OUTSIDE_LOG } from '../../../engine/devices/mapped-traffic.ts';
-import { NO_ENTRY, NOT_READ } from '../../../engine/viommu/vmm-container.ts';
+import { NO_ENTRY, NOT_READ } from '../../../engine/viommu/unmap-causes.ts';
 import { Bench, MS, SECTIONS, aDevice } from './fixture.ts';
 
 const LOG = { pageBytes: 4096 };

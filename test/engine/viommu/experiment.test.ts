@@ -1,6 +1,6 @@
 // Devices behind a vIOMMU in whole experiments: the oracle's verdict on each way of unmapping.
 import { describe, expect, it } from 'vitest';
-import { NOT_READ } from '../../../engine/viommu/vmm-container.ts';
+import { NOT_READ } from '../../../engine/viommu/unmap-causes.ts';
 import { runExperiment } from '../experiment/run.ts';
 
 const nic = {

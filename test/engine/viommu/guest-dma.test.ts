@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { ViommuConfig } from '../../../engine/viommu/config.ts';
 import { PER_CPU_QUEUE } from '../../../engine/viommu/flush-queue.ts';
 import type { UnmapPolicyName } from '../../../engine/iommu/unmappolicies.ts';
-import { AT_ZERO, HELD_TOO_LATE, NOT_READ, NO_ENTRY, WRITTEN_BETWEEN } from '../../../engine/viommu/vmm-container.ts';
+import { AT_ZERO, HELD_TOO_LATE, NOT_READ, NO_ENTRY, WRITTEN_BETWEEN } from '../../../engine/viommu/unmap-causes.ts';
 import { Bench, MS, US, aDevice } from '../devices/fixture.ts';
 
 const aViommu = (overrides: Partial<ViommuConfig> = {}): ViommuConfig => ({

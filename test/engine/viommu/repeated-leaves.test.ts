@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import type { UnmapPolicyName } from '../../../engine/iommu/unmappolicies.ts';
 import { PER_CPU_QUEUE } from '../../../engine/viommu/flush-queue.ts';
-import { LAST_OF_REPEATED } from '../../../engine/viommu/vmm-container.ts';
+import { LAST_OF_REPEATED } from '../../../engine/viommu/unmap-causes.ts';
 import { Bench, MS, SECTIONS, US, aDevice } from '../devices/fixture.ts';
 
 const iommu = (unmap: UnmapPolicyName) => ({ pageSizes: [4096, 65536], unmap }) as const;
