@@ -28,6 +28,8 @@ export interface DesktopOptions {
   /** The built window. */
   readonly windowFolder: string;
   readonly preload: string;
+  /** A PNG for the window; on Windows and macOS the program's own icon stands there. */
+  readonly icon: string;
   /** The bundled entry of the engine's process. */
   readonly coreModule: string;
   readonly qemuAllowed: boolean;
@@ -119,6 +121,7 @@ export function startDesktop(electron: MainElectron, options: DesktopOptions): v
       electron,
       session,
       preload: options.preload,
+      icon: options.platform === 'linux' ? options.icon : undefined,
       devTools,
       kept: new UserFile(join(user, 'window.json'), windowStateSchema),
       say,

@@ -16,6 +16,7 @@ startDesktop(electron, {
   storeFile: defaultStoreFile(),
   windowFolder: WINDOW_FOLDER,
   preload: join(ROOT, 'dist', 'main', 'preload.cjs'),
+  icon: join(ROOT, 'dist', 'main', 'icon.png'),
   coreModule: join(ROOT, 'dist', 'main', 'utilityCore.js'),
   qemuAllowed: electron.app.commandLine.hasSwitch('allow-qemu'),
   signals: process,

@@ -10,6 +10,7 @@ export interface WindowsOptions {
   readonly electron: Pick<MainElectron, 'BrowserWindow' | 'screen' | 'dialog' | 'nativeTheme'>;
   readonly session: Session;
   readonly preload: string;
+  readonly icon: string | undefined;
   readonly devTools: boolean;
   readonly kept: UserFile<WindowState>;
   readonly say: (line: string) => void;
@@ -51,7 +52,7 @@ export class Windows {
   }
 
   open(): BrowserWindow {
-    const { electron, session, preload, devTools, kept, say } = this.#options;
+    const { electron, session, preload, icon, devTools, kept, say } = this.#options;
     const areas = [
       electron.screen.getPrimaryDisplay(),
       ...electron.screen.getAllDisplays().filter(({ id }) => id !== electron.screen.getPrimaryDisplay().id),
@@ -65,6 +66,7 @@ export class Windows {
       minHeight: LEAST.height,
       show: false,
       title: 'Brownout',
+      ...(icon === undefined ? {} : { icon }),
       backgroundColor: electron.nativeTheme.shouldUseDarkColors ? BACKGROUND.dark : BACKGROUND.light,
       webPreferences: webPreferences(session, preload, devTools),
     });

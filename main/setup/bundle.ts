@@ -54,4 +54,5 @@ await build(
 );
 cpSync(join(ROOT, 'main', 'store', 'migrations'), join(folder, 'migrations'), { recursive: true });
 cpSync(join(ROOT, 'main', 'qemu', 'guest', 'guest.bin'), join(folder, 'guest', 'guest.bin'));
+cpSync(join(ROOT, 'build', 'icons', '256x256.png'), join(folder, 'icon.png'));
 cpSync(join(ROOT, 'main', 'report', 'page'), join(folder, 'page'), { recursive: true });

@@ -19,7 +19,7 @@ export const DESKTOP: Part = {
   name: 'the desktop app',
   folder: 'dist/main',
   proof: 'entry.js',
-  sources: ['main', 'engine', 'package.json', 'package-lock.json'],
+  sources: ['main', 'engine', 'build', 'package.json', 'package-lock.json'],
   needs: 'main/electron/entry.ts',
   command: (folder) => ['main/setup/bundle.ts', folder],
 };

@@ -33,6 +33,7 @@ export function aBareDesktop(
     storeFile: join(folder, 'runs.db'),
     windowFolder,
     preload: '/app/preload.cjs',
+    icon: '/app/icon.png',
     coreModule: '/app/core.js',
     qemuAllowed: false,
     signals: fake.signals,

@@ -322,6 +322,11 @@ describe('a window', () => {
     expect(fake.asked).toHaveLength(2);
   });
 
+  it('carries the app’s icon where the system takes it from the window', async () => {
+    expect((await aDesktop()).fake.window.options['icon']).toBe('/app/icon.png');
+    expect((await aDesktop({ platform: 'darwin' })).fake.window.options).not.toHaveProperty('icon');
+  });
+
   it('comes back where it was', async () => {
     const { fake, folder } = await aDesktop();
     fake.window.emit('close');

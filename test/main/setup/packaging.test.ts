@@ -4,14 +4,22 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { createRequire } from 'node:module';
+import { basename, join } from 'node:path';
 import { extractAll, listPackage } from '@electron/asar';
 import { FuseState, FuseV1Options, getCurrentFuseWire } from '@electron/fuses';
 import { build, Platform } from 'electron-builder';
+import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { ROOT } from '../../../main/setup/built.ts';
 import { ensureDesktop, EXTERNAL } from '../../../main/setup/desktop.ts';
 import { ensureWindow } from '../../../main/setup/window.ts';
+
+/** electron-builder's own, which its platforms call. */
+const { convertIcon } = createRequire(createRequire(import.meta.url).resolve('electron-builder'))(
+  'app-builder-lib/out/util/iconConverter.js',
+) as typeof import('app-builder-lib/out/util/iconConverter.js');
 
 const folder = mkdtempSync(join(tmpdir(), 'brownout-packed-'));
 const unpacked = join(folder, 'out', 'linux-unpacked');
@@ -96,6 +104,7 @@ describe('the packaged app', () => {
       'utilityCore.js',
       'simulationWorker.js',
       'exportThread.js',
+      'icon.png',
       'page/page.css',
       'page/page.js',
     ]) {
@@ -156,6 +165,50 @@ describe('the packaged app', () => {
       fileProtocol: false,
       wasmTraps: true,
     });
+  });
+
+  it('has icons: of every size on Linux, and electron-builder takes those of macOS and Windows as they are', async () => {
+    const config = parse(readFileSync(join(ROOT, 'electron-builder.yml'), 'utf8')) as Record<
+      'linux' | 'mac' | 'win',
+      { readonly icon: string }
+    >;
+    const made = async (system: keyof typeof config, format: 'icns' | 'ico' | 'set'): Promise<string[]> => {
+      const { icons, isFallback } = await convertIcon({
+        ...{ sources: [config[system].icon], fallbackSources: [], roots: [ROOT], format },
+        outDir: join(folder, system),
+      });
+      expect(isFallback).toBe(false);
+      return icons.map(({ file, size }) => `${size} ${basename(file)}`);
+    };
+    expect((await made('linux', 'set')).sort()).toEqual(
+      [16, 24, 32, 48, 64, 128, 256, 512].map((size) => `${size} ${size}x${size}.png`).sort(),
+    );
+    // It does not look how large the pictures in an .icns are.
+    expect(await made('mac', 'icns')).toEqual(['0 icon.icns']);
+    expect(await made('win', 'ico')).toEqual(['256 icon.ico']);
+    // Every picture in them, found by the lengths and places that they name, is a PNG of the size that it is said to have.
+    const icns = readFileSync(join(ROOT, config.mac.icon));
+    const sizes: number[] = [];
+    expect(icns.readUInt32BE(4)).toBe(icns.length);
+    for (let at = 8; at < icns.length; at += icns.readUInt32BE(at + 4)) {
+      sizes.push(PNG.sync.read(icns.subarray(at + 8, at + icns.readUInt32BE(at + 4))).width);
+    }
+    expect(sizes).toEqual([16, 32, 128, 256, 512, 32, 64, 1024]);
+    const ico = readFileSync(join(ROOT, config.win.icon));
+    const entries = Array.from({ length: ico.readUInt16LE(4) }, (_, i) => 6 + 16 * i);
+    expect(entries.map((at) => ico[at])).toEqual([16, 24, 32, 48, 64, 128, 0]);
+    for (const at of entries) {
+      const place = ico.readUInt32LE(at + 12);
+      expect(PNG.sync.read(ico.subarray(place, place + ico.readUInt32LE(at + 8))).width % 256).toBe(ico[at]);
+    }
+    // What the window shows on Linux: a disc, amber on the left, dark on the right, nothing in the corners.
+    const icon = PNG.sync.read(readFileSync(join(ROOT, 'dist', 'main', 'icon.png')));
+    const at = (x: number, y: number): number[] => [...icon.data.subarray((y * icon.width + x) * 4).subarray(0, 4)];
+    expect([icon.width, icon.height]).toEqual([256, 256]);
+    expect(at(0, 0)[3]).toBe(0);
+    const [red = 0, , blue = 0, opaque] = at(60, 128);
+    expect({ amber: red - blue > 80, opaque }).toEqual({ amber: true, opaque: 255 });
+    expect(Math.max(...at(220, 128).slice(0, 3))).toBeLessThan(40);
   });
 
   it('runs an example far from its sources: the engine’s process begins, keeps the run, and ends', async () => {
