@@ -19,7 +19,15 @@ import { ensureWindow } from '../../../main/setup/window.ts';
 /** electron-builder's own, which its platforms call. */
 const { convertIcon } = createRequire(createRequire(import.meta.url).resolve('electron-builder'))(
   'app-builder-lib/out/util/iconConverter.js',
-) as typeof import('app-builder-lib/out/util/iconConverter.js');
+) as {
+  convertIcon(options: {
+    readonly sources: readonly string[];
+    readonly fallbackSources: readonly string[];
+    readonly roots: readonly string[];
+    readonly format: 'icns' | 'ico' | 'set';
+    readonly outDir: string;
+  }): Promise<{ readonly icons: readonly { file: string; size: number }[]; readonly isFallback: boolean }>;
+};
 
 const folder = mkdtempSync(join(tmpdir(), 'brownout-packed-'));
 const unpacked = join(folder, 'out', 'linux-unpacked');
