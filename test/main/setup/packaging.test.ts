@@ -20,13 +20,13 @@ import { ensureWindow } from '../../../main/setup/window.ts';
 const { convertIcon } = createRequire(createRequire(import.meta.url).resolve('electron-builder'))(
   'app-builder-lib/out/util/iconConverter.js',
 ) as {
-  convertIcon(options: {
+  readonly convertIcon: (options: {
     readonly sources: readonly string[];
     readonly fallbackSources: readonly string[];
     readonly roots: readonly string[];
     readonly format: 'icns' | 'ico' | 'set';
     readonly outDir: string;
-  }): Promise<{ readonly icons: readonly { file: string; size: number }[]; readonly isFallback: boolean }>;
+  }) => Promise<{ readonly icons: readonly { file: string; size: number }[]; readonly isFallback: boolean }>;
 };
 
 const folder = mkdtempSync(join(tmpdir(), 'brownout-packed-'));
