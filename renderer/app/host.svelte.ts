@@ -18,6 +18,8 @@ class Host {
   state = $state<State>('connecting');
   /** Why, while it is lost. */
   trouble = $state('');
+  /** Tries to connect since it was lost. */
+  tries = $state(0);
   info = $state.raw<AppInfo | null>(null);
   jobs = $state.raw<readonly Job[]>([]);
   /** Grows whenever the list of runs changed. */
@@ -31,7 +33,6 @@ const WAITS = [250, 500, 1_000, 2_000, 5_000];
 
 let client: Client | undefined;
 let arrival = newArrival();
-let tries = 0;
 
 function newArrival(): { readonly promise: Promise<Client>; readonly resolve: (client: Client) => void } {
   let resolve: (client: Client) => void = () => undefined;
@@ -57,7 +58,7 @@ export function connect(): void {
       }
       host.state = 'lost';
       host.trouble = why;
-      setTimeout(connect, WAITS[Math.min(tries++, WAITS.length - 1)]);
+      setTimeout(connect, WAITS[Math.min(host.tries++, WAITS.length - 1)]);
     });
     try {
       await next.ready;
@@ -69,7 +70,7 @@ export function connect(): void {
       return;
     }
     client = next;
-    tries = 0;
+    host.tries = 0;
     host.state = 'open';
     host.trouble = '';
     arrival.resolve(next);

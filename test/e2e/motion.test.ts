@@ -51,7 +51,10 @@ async function goThrough(page: Page): Promise<void> {
   await page.keyboard.press('Control+Enter');
   await page.waitForURL(/#\/run\/\d+$/u);
   await page.locator('main canvas').first().waitFor();
-  await page.waitForFunction(() => document.body.innerText.includes('1 running'));
+  await page
+    .getByText(/^Running\b/u)
+    .first()
+    .waitFor();
 }
 
 e2e('nothing moves under reduced motion; without it things do', async (lab) => {
