@@ -20,6 +20,8 @@ export interface Bench {
   readonly name: string;
   readonly unit: string;
   readonly better: 'lower' | 'higher';
+  /** Why it cannot be measured on this machine; undefined: it can. */
+  readonly skip?: () => string | undefined;
   /** Sets up once; the function returned does the work once and times it itself (see `timeMs`). */
   readonly prepare: () => Work | Promise<Work>;
   /** Source below test/bench/baseline (`.c` or `.cc`) and its arguments. It gives the same unit. */

@@ -61,6 +61,19 @@ describe('the bench runner', () => {
     expect(progress).toContain('MISSED');
   });
 
+  it('leaves out what cannot be measured here, with the reason, and does not fail for it', async () => {
+    const file = path.join(folder, 'skipped.mjs');
+    const prepare = `() => { throw new Error('not to be called'); }`;
+    writeFileSync(
+      file,
+      `export const benches = [{ name: 'planted', unit: 'ms', better: 'lower', skip: () => 'no such thing here', prepare: ${prepare} }];`,
+    );
+    const { code, report, progress } = await run(file);
+    expect(code).toBe(0);
+    expect(report).toMatchObject({ results: [], skipped: [{ name: 'planted', why: 'no such thing here' }] });
+    expect(progress).toContain('SKIPPED planted: no such thing here');
+  });
+
   it.skipIf(compilerVersion('c++') === null)('fails when the check value is not the baseline’s', async () => {
     const { code, progress } = await run('--rounds', '1', aBenchFile('wrong.mjs', 'wrong', true));
     expect(code).toBe(1);

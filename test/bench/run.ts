@@ -153,10 +153,17 @@ async function main(): Promise<number> {
   }
   const results: Result[] = [];
   const failures: string[] = [];
+  const skipped: { readonly name: string; readonly why: string }[] = [];
   for (const file of files) {
     const { benches } = (await import(pathToFileURL(file).href)) as { benches: readonly Bench[] };
     for (const bench of benches) {
       if (only !== undefined && !bench.name.includes(only)) continue;
+      const why = bench.skip?.();
+      if (why !== undefined) {
+        skipped.push({ name: bench.name, why });
+        process.stderr.write(`SKIPPED ${bench.name}: ${why}\n`);
+        continue;
+      }
       try {
         const result = await measure(file, bench, rounds);
         results.push(result);
@@ -168,7 +175,7 @@ async function main(): Promise<number> {
       }
     }
   }
-  if (results.length + failures.length === 0) {
+  if (results.length + failures.length + skipped.length === 0) {
     process.stderr.write(`no bench is called like ${JSON.stringify(only)}\n`);
     return 2;
   }
@@ -180,7 +187,7 @@ async function main(): Promise<number> {
     node: process.version,
     compilers,
   };
-  process.stdout.write(`${JSON.stringify({ machine, results, failures }, null, 2)}\n`);
+  process.stdout.write(`${JSON.stringify({ machine, results, skipped, failures }, null, 2)}\n`);
   return failures.length === 0 ? 0 : 1;
 }
 
