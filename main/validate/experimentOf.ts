@@ -69,7 +69,7 @@ function workloadOf(config: MeasuredConfig, measured: number, vcpus: number): Wo
 
 const VERSIONS = ['7.2', '8.2', '9.0', '9.2', '10.0', '10.2', '11.0'] as const;
 /** The newest known version that is not newer; without one, the oldest: it decides as all before it did. */
-export function knownVersion(said: string): (typeof VERSIONS)[number] {
+function knownVersion(said: string): (typeof VERSIONS)[number] {
   const [major = 0, minor = 0] = (/(\d+)\.(\d+)/.exec(said) ?? []).slice(1).map(Number);
   const notNewer = VERSIONS.filter((version) => {
     const [knownMajor = 0, knownMinor = 0] = version.split('.').map(Number);

@@ -22,8 +22,7 @@ import { decode } from '../import/read.ts';
 import { readConfig, type MeasuredConfig } from './config.ts';
 
 /** Outcomes as the measurements name them. */
-export const OUTCOMES = ['converged', 'converged-throttled', 'cancelled-not-converging'] as const;
-export type MigrationOutcome = (typeof OUTCOMES)[number];
+export type MigrationOutcome = 'converged' | 'converged-throttled' | 'cancelled-not-converging';
 
 /** One repeat of a measured migration. What a run that did not converge cannot have is null. */
 export interface Repeat {
