@@ -1,4 +1,4 @@
-// Accessibility rules (WCAG 2.2 AA and good practice) on every view, in both themes, as axe-core finds them.
+// Accessibility rules (WCAG 2.2 AA and good practice) on every view, in both themes, and on what opens over them, as axe-core finds them.
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
 import type { AxeResults } from 'axe-core';
@@ -10,10 +10,13 @@ import { VIEW_PLACES } from './views.ts';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** `rule: selector` of each violation. */
-async function violations(page: Page): Promise<string[]> {
+/** `rule: selector` of each violation in the first element that matches. */
+async function violations(page: Page, within = 'html'): Promise<string[]> {
   await page.evaluate(AXE);
-  const results = await page.evaluate(() => (window as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run());
+  const results = await page.evaluate(
+    (selector) => (window as unknown as { axe: { run(where: string): Promise<AxeResults> } }).axe.run(selector),
+    within,
+  );
   return results.violations.flatMap(({ id, nodes }) =>
     nodes.map(
       ({ target, failureSummary = '' }) => `${id}: ${target.join(' ')} ${failureSummary.replace(/\s+/gu, ' ')}`,
@@ -25,10 +28,15 @@ for (const theme of ['light', 'dark'] as const) {
   e2e(`axe finds nothing on any view, ${theme}`, async (lab) => {
     const filled = await fill(lab);
     const found: string[] = [];
-    for (const { name, path, ready } of VIEW_PLACES) {
+    for (const { name, path, ready, openings = [] } of VIEW_PLACES) {
       const page = await lab.open(path(filled), { theme, reducedMotion: true });
       await ready(page);
       for (const one of await violations(page)) found.push(`${name}: ${one}`);
+      for (const opening of openings) {
+        await opening.open(page);
+        for (const one of await violations(page, opening.within)) found.push(`${name}, ${opening.name}: ${one}`);
+        await opening.close(page);
+      }
       await page.close();
     }
     expect(found).toEqual([]);

@@ -1,4 +1,4 @@
-// A store with real runs of the examples, a tag, a note, a baseline and a draft: what pictures and checks of all views look at.
+// A store with real runs of the examples, a sweep, a tag, a note, a baseline and a draft: what pictures and checks of all views look at.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../../main/setup/built.ts';
@@ -14,6 +14,8 @@ export const EXAMPLES = {
 export interface Filled {
   readonly runIds: Readonly<Record<keyof typeof EXAMPLES, number>>;
   readonly draftId: number;
+  /** Whose points are all there. */
+  readonly sweepId: number;
 }
 
 export async function fill(lab: Lab): Promise<Filled> {
@@ -30,5 +32,43 @@ export async function fill(lab: Lab): Promise<Filled> {
     ...{ id: null, name: fileName, fileName },
     text: readFileSync(join(ROOT, 'examples', fileName), 'utf8'),
   });
-  return { runIds, draftId: id };
+  return { runIds, draftId: id, sweepId: await sweep(lab) };
+}
+
+/** Small guests: the whole of it takes no longer than one example. */
+const SWEEP = `name: How narrow may the link be?
+guest:
+  memory: 256MiB
+  workloads: [{ name: db, pattern: uniform, region: { size: 64MiB }, rate: 8000 pages/s }]
+migration: { start: 50ms, bandwidth: 1Gbit/s, timeout: 20s }
+sampling: 20ms
+sweep:
+  fields:
+    migration.bandwidth: [250Mbit/s, 500Mbit/s, 1Gbit/s, 2Gbit/s, 4Gbit/s]
+    migration.downtime_limit: [10ms, 50ms, 200ms]
+  seeds: 2
+`;
+
+async function sweep(lab: Lab): Promise<number> {
+  const client = await lab.client();
+  const { id } = await client.call('sweeps.start', { text: SWEEP, fileName: 'narrow.yaml' });
+  await new Promise<void>((resolve, reject) => {
+    const subscription = client.subscribe(
+      'sweeps',
+      {},
+      {
+        item({ sweeps }) {
+          const found = sweeps.find((one) => one.id === id);
+          if (found === undefined || found.status === 'running') return;
+          subscription.close();
+          if (found.status === 'finished') resolve();
+          else reject(new Error(`the sweep is ${found.status}`));
+        },
+        end(error) {
+          reject(new Error(error?.message ?? 'the host has ended'));
+        },
+      },
+    );
+  });
+  return id;
 }

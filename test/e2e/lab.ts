@@ -7,7 +7,7 @@ import { Lab } from './labHost.ts';
 export type { Lab, WindowOptions } from './labHost.ts';
 
 /** Far above what any needs, for machines that do much else. */
-const TEST_MS = 240_000;
+const TEST_MS = 480_000;
 
 const file = chromiumFile();
 let browser: Promise<Browser> | undefined;
