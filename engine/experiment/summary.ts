@@ -45,7 +45,7 @@ export function endOf(thread: MigrationThread, nowNs: number): EndOfRun {
       : `the first round was not over, with ${grouped(ram.left)} pages left`;
   const reasons = {
     completed: 'the guest runs at the destination',
-    cancelled: `cancelled with ${grouped(ram.left)} pages left, ${fits}`,
+    cancelled: `${grouped(ram.left)} pages were left to send${window.thresholdBytes > 0 ? `, ${fits}` : ''}`,
     'timed out': `${error}; ${found}`,
     failed: error,
   };

@@ -72,6 +72,11 @@ const DUMMY: uPlot.AlignedData = [
   [null, null],
 ];
 
+/** A limit far above everything would press the curves to the floor: it is told in the head of the panel alone. */
+export function withLimits(greatest: number, limits: readonly ChartLimit[]): number {
+  return limits.reduce((most, { value }) => (value <= greatest * 4 ? Math.max(most, value) : most), greatest);
+}
+
 export class Plot {
   #uplot: uPlot | undefined;
   #looks = '';
@@ -124,8 +129,7 @@ export class Plot {
       least = Math.min(least, range.least);
       greatest = Math.max(greatest, range.greatest);
     }
-    // A limit far above everything would press the curves to the floor: it is told in the head of the panel then.
-    for (const { value } of limits) if (value <= greatest * 4) greatest = Math.max(greatest, value);
+    greatest = withLimits(greatest, limits);
     const room = (greatest - least || 1) * 0.06;
     this.#bottom = least < 0 ? least - room : 0;
     this.#top = greatest > 0 ? greatest + room : least < 0 ? 0 : 1;

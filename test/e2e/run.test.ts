@@ -26,8 +26,24 @@ e2e('lost pages come first, and a click leads to the step that lost them', async
   const before = BigInt(/PTE before\s*(0x[\da-f]{16})/u.exec(told)![1]!);
   expect(before & 0x203n).toBe(0x203n);
   expect(told).toMatch(/PTE after\s*0x0{16}/u);
-  // The axis shows the moment of that step.
+  // The axis shows the moment of that step, and the heat map its pages; a click on lost pages there leads back to it.
   await page.waitForFunction(() => location.hash.includes('from='));
+  const shown = page.locator('.chosen').first();
+  await shown.waitFor({ state: 'attached' });
+  await page.keyboard.press('Escape');
+  await shown.waitFor({ state: 'detached' });
+  await page.keyboard.press('q');
+  await page.keyboard.press('Home');
+  const heat = page.getByRole('img', { name: /^Heat map/u });
+  await heat.scrollIntoViewIfNeeded();
+  const client = await lab.client();
+  const [loss] = (await client.call('runs.losses', { id })).losses;
+  const { totalPages } = (await client.call('runs.heat', { id })) as { totalPages: number };
+  const [first, count] = loss!.runs[0]!;
+  const { width, height } = (await heat.boundingBox())!;
+  const y = (1 - (first + count / 2) / totalPages) * height;
+  await heat.click({ position: { x: width * 0.95, y } });
+  await page.locator('[role=option][aria-selected=true]').getByText('unmapped without reading the Dirty bit').waitFor();
 });
 
 e2e(
@@ -166,7 +182,7 @@ e2e(
     await page.getByRole('button', { name: 'Cancel', exact: true }).click();
     const verdict = page.getByLabel('Verdict');
     await verdict.waitFor();
-    expect(await verdict.textContent()).toMatch(/Cancelled, after .* rounds\. Cancelled with [\d,]+ pages left/u);
+    expect(await verdict.textContent()).toMatch(/Cancelled, after .* rounds\. [\d,]+ pages were left to send/u);
     await page.getByText('live', { exact: true }).waitFor({ state: 'detached' });
 
     await page.getByRole('button', { name: 'Run again' }).click();
