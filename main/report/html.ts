@@ -45,7 +45,7 @@ const pageStyle = (): string => read(new URL('page/page.css', import.meta.url));
 
 function mainHtml(report: ReportDocument): string {
   const { charts, comparison, runs, tables } = report;
-  return `<main>
+  return `<main class="report">
 ${head(report)}
 ${verdictsHtml(report)}
 ${comparison === null ? '' : comparisonHtml(comparison, tables)}
