@@ -51,7 +51,6 @@ export {
   CHUNK_SHIFT,
   CHUNK_SUMMARY,
   CHUNK_WORDS,
-  clearWordInChunk,
   orWordInChunk,
   popcount,
   setBitInChunk,

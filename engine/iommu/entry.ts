@@ -8,10 +8,6 @@ const UNITS_IN_LO = 0x100000;
 /** Bits 51:32 of a word, as far as any format's table address goes, without TABLE_BASE_HI. */
 const SLOT_HI = TABLE_BASE_HI - 1;
 
-export function isPresent(row: PteFormat, lo: number): boolean {
-  return (lo & row.presentLo) !== 0;
-}
-
 /** What `lo & tableMaskLo` of a table entry of this level is. */
 export function tableTestLo(row: PteFormat, level: number): number {
   const nextLevel = row.nextLevelShift < 0 ? 0 : level << row.nextLevelShift;

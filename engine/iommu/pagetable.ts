@@ -23,7 +23,6 @@ import type { HarvestOptions } from './harvest.ts';
 import { findEntry, isAboveTop, leafIsDirty } from './walking.ts';
 
 export type { MapFailure } from './mapping.ts';
-export type { PageTableOptions } from './tablestate.ts';
 
 /** A leaf as `walk` finds it. Granules throughout. */
 export interface Leaf {

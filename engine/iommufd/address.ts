@@ -49,7 +49,6 @@ export const pageSpan = (firstPage: number, pages: number): Span => ({
 
 export const startOf = (span: Span): bigint => toAddress(span.startPage, span.startOffset);
 export const lastOf = (span: Span): bigint => toAddress(span.lastPage, span.lastOffset);
-export const lengthOf = (span: Span): bigint => lastOf(span) - startOf(span) + 1n;
 
 /** Negative, 0 or positive as address a lies below, at or above b. */
 export function compareAddress(aPage: number, aOffset: number, bPage: number, bOffset: number): number {
@@ -60,14 +59,6 @@ export function intersects(a: Span, b: Span): boolean {
   return (
     compareAddress(a.startPage, a.startOffset, b.lastPage, b.lastOffset) <= 0 &&
     compareAddress(b.startPage, b.startOffset, a.lastPage, a.lastOffset) <= 0
-  );
-}
-
-/** Whether `inner` lies wholly within `outer`. */
-export function contains(outer: Span, inner: Span): boolean {
-  return (
-    compareAddress(outer.startPage, outer.startOffset, inner.startPage, inner.startOffset) <= 0 &&
-    compareAddress(inner.lastPage, inner.lastOffset, outer.lastPage, outer.lastOffset) <= 0
   );
 }
 

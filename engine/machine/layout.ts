@@ -13,8 +13,6 @@ import { invariant } from '../core/invariant.ts';
 
 /** First guest physical page above the hole. */
 export const HIGH_GPA_PAGE = 0x100000;
-/** The lab's host: RAM page p lies at host physical page HOST_BASE_PAGE + p, so PTE words are real ones. */
-export const HOST_BASE_PAGE = 0x100000;
 
 /** A run of guest physical pages backed by RAM pages. */
 export interface RamSection {

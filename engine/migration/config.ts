@@ -89,5 +89,3 @@ export const AUTO_CONVERGE_DEFAULTS: AutoConvergeConfig = {
   tailslow: false,
   periodicSyncNs: 5e9,
 };
-
-export const DOWNTIME_LIMIT_MAX_NS = 2_000_000e6;

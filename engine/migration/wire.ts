@@ -18,8 +18,6 @@ export const RAM_SECTION_BYTES = SECTION_PART_BYTES + EOS_BYTES + SECTION_FOOTER
 export const STREAM_HEADER_BYTES = 8;
 export const EOF_BYTES = 1;
 
-export const sectionStartBytes = (idstr: string): number => 1 + 4 + 1 + idstr.length + 4 + 4;
-
 /** The block list at set-up: total size with its flag, and per block length byte, id and size. */
 export const blockListBytes = (ids: readonly string[]): number =>
   ids.reduce((sum, id) => sum + 1 + id.length + 8, 8) + EOS_BYTES;

@@ -4,7 +4,7 @@ import * as z from 'zod';
 import { OUTCOMES, RUN_STATUSES, runIdSchema, seriesInfoSchema } from './runs.ts';
 
 export { aligned, ALIGNMENTS, unaligned } from '../../engine/experiment/compare/alignment.ts';
-export type { Alignment, Anchors } from '../../engine/experiment/compare/alignment.ts';
+export type { Alignment } from '../../engine/experiment/compare/alignment.ts';
 
 export const MAX_COMPARED = 50;
 

@@ -48,7 +48,6 @@ export function intervalText({ low, high }: { readonly low: number; readonly hig
   return `${formatFigure(low, unit)} … ${formatFigure(high, unit)}`;
 }
 
-export const DIRECTION = { less: 'less is better', more: 'more is better', neither: '' } as const;
 export const ARROW = { less: '↓', more: '↑', neither: ' ' } as const;
 
 /** Rows in which some group differs from the baseline, or all. */

@@ -88,7 +88,6 @@ const FIGURES = {
   throttleMaxPercent: 'throttle_max_percent',
 } as const;
 export type PointFigure = keyof typeof FIGURES;
-export const POINT_FIGURES = Object.keys(FIGURES) as readonly PointFigure[];
 
 const SWEEP_STATUS_SQL =
   'brownout_status(sweep.status, sweep.owner_host, sweep.owner_pid, sweep.owner_start, sweep.heartbeat_ms)';

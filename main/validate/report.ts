@@ -2,14 +2,6 @@
 
 import { errorsOf, type Case, type Spread, type Verdict } from './errors.ts';
 
-/** Goals of the product on measurements it has not seen, with what the best other simulator reached on the same inputs. */
-export const GOALS = {
-  total: { median: 0.04, p90: 0.2, peer: '9.6 % and 92 %' },
-  bytes: { median: 0.01, p90: 0.06, peer: '1.0 % and 92 %' },
-  rounds: { median: 1, p90: null, peer: '' },
-  downtimeMs: { median: 5, p90: 40, peer: '52 ms and 269 ms' },
-} as const;
-
 const OUTCOME_WORDS = {
   converged: 'converges',
   'converged-throttled': 'converges by throttling',
