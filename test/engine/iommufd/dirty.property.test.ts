@@ -12,6 +12,7 @@ interface Setup {
   readonly format: string;
   readonly pageSizes: readonly number[];
   readonly bornDirty: boolean;
+  readonly repeated: readonly number[];
   /** Lowest address a domain translates. */
   readonly first: number;
   /** What addresses and lengths are multiples of. */
@@ -19,11 +20,32 @@ interface Setup {
 }
 
 const SETUPS: readonly Setup[] = [
-  { format: 'amd-v1', pageSizes: [4096, 16384], bornDirty: false, first: 0, units: [4096, 16384] },
-  { format: 'amd-v1', pageSizes: [4096, 2 * MIB], bornDirty: false, first: 0, units: [4096, MIB] },
-  { format: 'vtd-ss', pageSizes: [4096, 2 * MIB], bornDirty: false, first: 0, units: [4096, MIB, 2 * MIB] },
-  { format: 'arm-lpae-s1', pageSizes: [4096, 2 * MIB], bornDirty: true, first: 0, units: [4096, 2 * MIB] },
-  { format: 'mock', pageSizes: [2048, 4096], bornDirty: false, first: 0x1000000, units: [2048, 4096] },
+  { format: 'amd-v1', pageSizes: [4096, 16384], repeated: [16384], bornDirty: false, first: 0, units: [4096, 16384] },
+  { format: 'amd-v1', pageSizes: [4096, 2 * MIB], repeated: [], bornDirty: false, first: 0, units: [4096, MIB] },
+  {
+    format: 'vtd-ss',
+    pageSizes: [4096, 2 * MIB],
+    repeated: [],
+    bornDirty: false,
+    first: 0,
+    units: [4096, MIB, 2 * MIB],
+  },
+  {
+    format: 'arm-lpae-s1',
+    pageSizes: [4096, 2 * MIB],
+    repeated: [],
+    bornDirty: true,
+    first: 0,
+    units: [4096, 2 * MIB],
+  },
+  {
+    format: 'mock',
+    pageSizes: [2048, 4096],
+    repeated: [4096],
+    bornDirty: false,
+    first: 0x1000000,
+    units: [2048, 4096],
+  },
 ];
 
 type Words =
@@ -200,7 +222,7 @@ describe.each(SETUPS)('dirty tracking of $format with leaves of $pageSizes', (se
           expect(got, `step ${i}: ${JSON.stringify(expected.steps[i])}`).toEqual({ outcome, value });
         });
       }),
-      { numRuns: 60 },
+      { numRuns: 100 },
     );
   });
 });

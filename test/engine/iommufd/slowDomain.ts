@@ -16,6 +16,8 @@ export interface SlowFormat {
   readonly pageSizes: readonly number[];
   /** New writable leaves are dirty, and hardware records whether or not tracking is on. */
   readonly bornDirty: boolean;
+  /** Of the sizes those that are several entries of a level: a read records such a leaf to its end, any other by its size. */
+  readonly repeated: readonly number[];
 }
 
 export class SlowDomain {
@@ -78,7 +80,8 @@ export function readBits(
     for (const leaf of domain.leaves) {
       if (!leaf.dirty || leaf.start >= end || leaf.start + leaf.size <= at) continue;
       const from = Math.max(at, leaf.start);
-      for (let byte = from; byte < from + leaf.size; byte += 2048) {
+      const to = domain.format.repeated.includes(leaf.size) ? leaf.start + leaf.size : from + leaf.size;
+      for (let byte = from; byte < to; byte += 2048) {
         const bit = Math.floor((byte - iova) / pageSize);
         if (bit < length / pageSize) bits.add(bit);
       }
