@@ -12,7 +12,6 @@ interface SlowArea extends Range {
   readonly va: bigint;
   /** As given by the map that brought the memory in. */
   readonly pinnedWritable: boolean;
-  readonly writable: boolean;
 }
 
 const touches = (a: Range, b: Range): boolean => a.start <= b.last && b.start <= a.last;
@@ -42,7 +41,7 @@ export class SlowIoas {
     const start = placed.start;
     if (writable && !pinnedWritable) return 'EPERM';
     if (!multiple(va % 4096n, this.alignment)) return 'EINVAL';
-    this.areas.push({ start, last: start + length - 1n, va, writable, pinnedWritable });
+    this.areas.push({ start, last: start + length - 1n, va, pinnedWritable });
     return { iova: start };
   }
 
@@ -64,7 +63,7 @@ export class SlowIoas {
       if (writable && !piece.pinnedWritable) return 'EPERM';
       if (!multiple(piece.va % 4096n, this.alignment)) return 'EINVAL';
       const by = placed.start - from;
-      moved.push({ ...piece, start: piece.start + by, last: piece.last + by, writable });
+      moved.push({ ...piece, start: piece.start + by, last: piece.last + by });
     }
     this.areas.push(...moved);
     return { iova: placed.start };
@@ -147,7 +146,7 @@ export class SlowIoas {
   touch(iova: bigint, write: boolean): string {
     const area = this.areaAt(iova);
     if (area === undefined) return 'ENOENT';
-    return write && !area.writable ? 'EPERM' : 'ok';
+    return write && !area.pinnedWritable ? 'EPERM' : 'ok';
   }
 
   private areaAt(at: bigint): SlowArea | undefined {
