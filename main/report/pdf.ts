@@ -1,5 +1,4 @@
-// A report as PDF: the same page printed by a Chromium, without scripts, so that its charts are pictures of lines. The desktop app
-// prints with its own; here one is looked for on this machine.
+// A report as PDF: the same page printed by a Chromium of this machine, without scripts, so that its charts are pictures of lines.
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 

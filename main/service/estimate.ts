@@ -6,10 +6,11 @@
 // out: they make a migration shorter or longer than told here.
 //
 // Wall-clock time: a cost for each write, first write to a clean page (a fault), unmap, value and page of guest memory. The
-// costs are a least-squares fit (none negative, each error relative to its run) of the CPU seconds of the 27 examples, on a
-// server of 2 cores under Node 24: half of them are within 15 %, the worst within a factor of 2. Other machines differ by a
-// factor, and so does what else they do: `pace` is how much longer finished runs of this store took than was reckoned for
-// them.
+// costs are a least-squares fit (none negative, each error relative to its run) of the CPU seconds of the 27 examples to what
+// these really did, on a server of 2 cores under Node 24. What a run will do is reckoned more roughly: 17 of the 27 are within
+// 25 % of their simulated time, and those that throttling, XBZRLE or blocks decide are off by a factor of 3 to 7. Machines differ by a
+// factor, too, and so does what else they do: `pace` is how much longer finished runs of this store took than was reckoned
+// for them.
 import { PAGE_SIZE } from '../../engine/core/units.ts';
 import { costsOf } from '../../engine/experiment/build-migration.ts';
 import type { Device, Experiment, Workload, WorkloadPhase } from '../../engine/experiment/schema.ts';
