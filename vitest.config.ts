@@ -14,5 +14,7 @@ export default defineConfig({
     setupFiles: ['test/seed.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // One second, as vitest has it, is too short where a machine does much else.
+    expect: { poll: { timeout: 30_000 } },
   },
 });

@@ -146,17 +146,18 @@ e2e(
   'a run is watched while it is made: reloaded, paused, left behind and caught up with, cancelled, made again',
   async (lab) => {
     const client = await lab.client();
-    await client.call('jobs.start', { from: { text: ENDLESS, fileName: 'endless.yaml' } });
-    const page = await lab.open('/runs');
-    await page.getByText('endless', { exact: true }).first().dblclick();
-    await page.waitForURL(/run\/\d+/u);
+    const job = await client.call('jobs.start', { from: { text: ENDLESS, fileName: 'endless.yaml' } });
+    const runOf = async (): Promise<number | null | undefined> =>
+      (await client.call('jobs.list', {})).find((one) => one.id === job.id)?.runId;
+    await expect.poll(runOf).toBeTypeOf('number');
+    const id = (await runOf())!;
+    const page = await lab.open(`/run/${id}`);
     const running = page.getByText(/Running: precopy, round \d+/u);
     await running.waitFor();
     await page.getByText('live', { exact: true }).waitFor();
     await page.reload();
     await running.waitFor();
     await drawn(page);
-    const id = Number(/run\/(\d+)/u.exec(page.url())![1]);
 
     // What is drawn stands still, while the run goes on.
     const left = page.getByRole('img', { name: /^Pages left/u });
