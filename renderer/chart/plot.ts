@@ -73,8 +73,27 @@ const DUMMY: uPlot.AlignedData = [
 ];
 
 /** A limit far above everything would press the curves to the floor: it is told in the head of the panel alone. */
-export function withLimits(greatest: number, limits: readonly ChartLimit[]): number {
+function withLimits(greatest: number, limits: readonly ChartLimit[]): number {
   return limits.reduce((most, { value }) => (value <= greatest * 4 ? Math.max(most, value) : most), greatest);
+}
+
+/** What the tracks and limits reach within the view. Its unit is that of title and labels, whatever room the axis has beside it. */
+export function rangeInSight(
+  tracks: readonly (Pick<PlotTrack, 'envelope' | 'position'> & { readonly offsetNs?: number | undefined })[],
+  view: Span,
+  limits: readonly ChartLimit[],
+): { readonly least: number; readonly greatest: number; readonly magnitude: number } {
+  let least = 0;
+  let greatest = 0;
+  for (const { envelope, position, offsetNs = 0 } of tracks) {
+    if (envelope === null) continue;
+    const range = rangeOf(envelope, position, { fromNs: view.fromNs - offsetNs, toNs: view.toNs - offsetNs });
+    if (range === null) continue;
+    least = Math.min(least, range.least);
+    greatest = Math.max(greatest, range.greatest);
+  }
+  greatest = withLimits(greatest, limits);
+  return { least, greatest, magnitude: Math.max(greatest, -least) };
 }
 
 export class Plot {
@@ -83,6 +102,7 @@ export class Plot {
   #state: PlotState | undefined;
   #top = 1;
   #bottom = 0;
+  #magnitude = 0;
   readonly #place: HTMLElement;
   readonly #shape: PlotShape;
 
@@ -120,16 +140,8 @@ export class Plot {
 
   /** From zero, where nothing is below it: a chart that begins elsewhere makes small things large. */
   #range({ tracks, view, limits }: PlotState): void {
-    let least = 0;
-    let greatest = 0;
-    for (const { envelope, position, offsetNs } of tracks) {
-      if (envelope === null) continue;
-      const range = rangeOf(envelope, position, { fromNs: view.fromNs - offsetNs, toNs: view.toNs - offsetNs });
-      if (range === null) continue;
-      least = Math.min(least, range.least);
-      greatest = Math.max(greatest, range.greatest);
-    }
-    greatest = withLimits(greatest, limits);
+    const { least, greatest, magnitude } = rangeInSight(tracks, view, limits);
+    this.#magnitude = magnitude;
     const room = (greatest - least || 1) * 0.06;
     this.#bottom = least < 0 ? least - room : 0;
     this.#top = greatest > 0 ? greatest + room : least < 0 ? 0 : 1;
@@ -214,7 +226,7 @@ export class Plot {
   }
 
   #factor(): number {
-    return this.#now().factorFor(Math.max(this.#top, -this.#bottom));
+    return this.#now().factorFor(this.#magnitude);
   }
 
   #levels(): readonly number[] {
