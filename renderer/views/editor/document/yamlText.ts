@@ -4,21 +4,23 @@
 // one value, one line, one item). The result is parsed again and must mean what edits.ts says that the edit means. Where it
 // does not (anchors in the way, tabs, unusual layout), the yaml package's own Document does the edit, which keeps comments and
 // prints the rest anew; that result is checked in the same way. An edit that neither can make is refused with its reason.
+import { isAlias, isMap, isScalar, isSeq, parseDocument, type Document, type Pair, type YAMLMap } from 'yaml';
+import { applyEdit, pathText, sameValue, type Edit, type Path } from './edits.ts';
+import { insertItem, removeItem, swapItems } from './yamlItems.ts';
 import {
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  parseDocument,
-  stringify,
-  type Document,
-  type Pair,
-  type YAMLMap,
-  type YAMLSeq,
-} from 'yaml';
-import { applyEdit, isGroup, pathText, sameValue, type Edit, type Path } from './edits.ts';
-
-type Node = { readonly range?: readonly [number, number, number] | null | undefined };
+  CannotPlace,
+  colonOf,
+  endOf,
+  find,
+  isEmpty,
+  keyName,
+  lineEnd,
+  lineStart,
+  pairEnd,
+  splice,
+  startOf,
+} from './yamlNodes.ts';
+import { printBlock, printField, printInline, printScalar } from './yamlPrint.ts';
 
 export interface Read {
   readonly document: Document.Parsed;
@@ -71,112 +73,6 @@ function attempt(work: () => string): string | undefined {
     return undefined;
   }
 }
-
-class CannotPlace extends Error {}
-
-// --- Printing ---------------------------------------------------------------------------------------------------------
-
-/** In one line, right also inside of `{ … }`. */
-export function printInline(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(printInline).join(', ')}]`;
-  if (isGroup(value)) {
-    const fields = Object.entries(value).map(([key, item]) => `${printScalar(key)}: ${printInline(item)}`);
-    return fields.length === 0 ? '{}' : `{ ${fields.join(', ')} }`;
-  }
-  return printScalar(value);
-}
-
-function printScalar(value: unknown): string {
-  if (value === null || value === undefined) return 'null';
-  const flow = stringify([value], {
-    collectionStyle: 'flow',
-    lineWidth: 0,
-    flowCollectionPadding: false,
-    singleQuote: true,
-  });
-  return flow.trim().slice(1, -1);
-}
-
-/** A text of several lines as one that was written so stays; null where `|` would not read back as the same. */
-function printBlock(value: string, indent: string): string | null {
-  if (!value.includes('\n') || /^\s|\n\s*\n$|[^\P{C}\n\t]|[\u2028\u2029\ufeff]/u.test(value)) return null;
-  const lines = value.replace(/\n$/u, '').split('\n');
-  const body = lines.map((line) => (line === '' ? '' : indent + line)).join('\n');
-  return `|${value.endsWith('\n') ? '' : '-'}\n${body}`;
-}
-
-/** A new group or list at the top of the file has a line for each part. */
-function printField(key: string, value: unknown, indent: string, top: boolean): string {
-  const name = printScalar(key);
-  if (top && isGroup(value) && Object.keys(value).length > 0) {
-    const lines = Object.entries(value).map(
-      ([field, item]) => `${indent}  ${printScalar(field)}: ${printInline(item)}`,
-    );
-    return `${name}:\n${lines.join('\n')}`;
-  }
-  if (top && Array.isArray(value) && value.length > 0) {
-    return `${name}:\n${value.map((item) => `${indent}  - ${printInline(item)}`).join('\n')}`;
-  }
-  return `${name}: ${printInline(value)}`;
-}
-
-// --- Places -----------------------------------------------------------------------------------------------------------
-
-const startOf = (node: unknown): number => {
-  const start = (node as Node | null)?.range?.[0];
-  if (start === undefined) throw new CannotPlace('a node without a place');
-  return start;
-};
-
-/** Where what is written of a node ends: without the comments and line breaks that the parser counts to it. */
-function endOf(text: string, node: unknown): number {
-  if ((isMap(node) || isSeq(node)) && node.flow !== true) {
-    const last: unknown = node.items.at(-1);
-    if (last === undefined) return startOf(node);
-    return isMap(node) ? pairEnd(text, last as Pair) : endOf(text, last);
-  }
-  const end = (node as Node | null)?.range?.[1];
-  if (end === undefined) throw new CannotPlace('a node without a place');
-  // A block scalar ends behind its last line break.
-  return text[end - 1] === '\n' ? end - 1 : end;
-}
-
-function pairEnd(text: string, pair: Pair): number {
-  const { value } = pair;
-  if (isEmpty(value)) return colonOf(text, pair) + 1;
-  return endOf(text, value);
-}
-
-/** The colon behind a key. */
-function colonOf(text: string, { key }: Pair): number {
-  const colon = text.indexOf(':', endOf(text, key));
-  if (colon < 0) throw new CannotPlace('a key without a colon');
-  return colon;
-}
-
-const isEmpty = (node: unknown): boolean =>
-  node === null || node === undefined || (isScalar(node) && node.value === null && (node.source ?? '') === '');
-
-function lineStart(text: string, at: number): number {
-  return text.lastIndexOf('\n', at - 1) + 1;
-}
-function lineEnd(text: string, at: number): number {
-  const end = text.indexOf('\n', at);
-  return end < 0 ? text.length : end;
-}
-const splice = (text: string, from: number, to: number, put: string): string =>
-  text.slice(0, from) + put + text.slice(to);
-
-function keyName(pair: Pair): string {
-  if (!isScalar(pair.key)) throw new CannotPlace('a key that is no text');
-  return String(pair.key.value);
-}
-
-function find(map: YAMLMap, key: string): Pair | undefined {
-  return map.items.find((pair) => keyName(pair) === key);
-}
-
-// --- The least change -------------------------------------------------------------------------------------------------
 
 function surgery(text: string, document: Document.Parsed, edit: Edit, order: KeyOrder): string {
   const root: unknown = document.contents;
@@ -349,94 +245,6 @@ function emptied(text: string, root: unknown, path: Path, start: number, end: nu
   }
   return splice(text, start, end, empty);
 }
-
-// --- Lists ------------------------------------------------------------------------------------------------------------
-
-/** Place of an item's dash. */
-function dashOf(text: string, list: YAMLSeq, index: number): number {
-  const start = startOf(list.items[index]);
-  const dash = text.lastIndexOf('-', start - 1);
-  if (dash < 0 || text.slice(dash + 1, start).trim() !== '') throw new CannotPlace('an item without a dash of its own');
-  return dash;
-}
-
-interface Chunk {
-  readonly from: number;
-  readonly to: number;
-}
-
-/** The lines of an item, with the comment lines right above it. */
-function linesOf(text: string, list: YAMLSeq, index: number, withComments: boolean): Chunk {
-  const dash = dashOf(text, list, index);
-  let from = lineStart(text, dash);
-  const indent = text.slice(from, dash);
-  if (indent.trim() !== '') throw new CannotPlace('an item that shares its line');
-  while (withComments && from > 0) {
-    const above = lineStart(text, from - 1);
-    if (!text.slice(above, from).startsWith(`${indent}#`)) break;
-    from = above;
-  }
-  return { from, to: lineEnd(text, endOf(text, list.items[index])) };
-}
-
-function insertItem(text: string, list: YAMLSeq, index: number, value: unknown): string {
-  const inline = printInline(value);
-  const previous = list.items[Math.min(index, list.items.length) - 1];
-  if (list.flow === true) {
-    if (list.items.length === 0) return splice(text, startOf(list), endOf(text, list), `[${inline}]`);
-    if (previous === undefined) return splice(text, startOf(list.items[0]), startOf(list.items[0]), `${inline}, `);
-    const at = endOf(text, previous);
-    return splice(text, at, at, `, ${inline}`);
-  }
-  if (previous === undefined) {
-    const dash = dashOf(text, list, 0);
-    const indent = ' '.repeat(dash - lineStart(text, dash));
-    return splice(text, dash, dash, `- ${inline}\n${indent}`);
-  }
-  const dash = dashOf(text, list, Math.min(index, list.items.length) - 1);
-  const indent = ' '.repeat(dash - lineStart(text, dash));
-  const at = lineEnd(text, endOf(text, previous));
-  return splice(text, at, at, `\n${indent}- ${inline}`);
-}
-
-function removeItem(text: string, list: YAMLSeq, index: number): string {
-  const item = list.items[index];
-  if (item === undefined) throw new CannotPlace('no such item');
-  if (list.flow === true) {
-    const next = list.items[index + 1];
-    if (next !== undefined) return splice(text, startOf(item), startOf(next), '');
-    const previous = list.items[index - 1];
-    if (previous === undefined) return splice(text, startOf(list), endOf(text, list), '[]');
-    return splice(text, endOf(text, previous), endOf(text, item), '');
-  }
-  if (list.items.length === 1) {
-    const dash = dashOf(text, list, 0);
-    const end = endOf(text, item);
-    const before = text.slice(0, dash).trimEnd();
-    return before.endsWith(':') ? `${before} []${text.slice(end)}` : splice(text, dash, end, '[]');
-  }
-  const { from, to } = linesOf(text, list, index, false);
-  return to === text.length ? text.slice(0, Math.max(0, from - 1)) : splice(text, from, to + 1, '');
-}
-
-/** Changes places of an item and the one behind it. */
-function swapItems(text: string, list: YAMLSeq, index: number): string {
-  const chunk = (at: number): Chunk =>
-    list.flow === true
-      ? { from: startOf(list.items[at]), to: endOf(text, list.items[at]) }
-      : linesOf(text, list, at, at > 0);
-  const a = chunk(index);
-  const b = chunk(index + 1);
-  return (
-    text.slice(0, a.from) +
-    text.slice(b.from, b.to) +
-    text.slice(a.to, b.from) +
-    text.slice(a.from, a.to) +
-    text.slice(b.to)
-  );
-}
-
-// --- The other way ----------------------------------------------------------------------------------------------------
 
 function reprint(text: string, edit: Edit): string {
   const document = parseDocument(text, { logLevel: 'silent' });
