@@ -2,7 +2,7 @@
 import { comparisonMarkdown, escaped, fenced } from '../compare/markdown.ts';
 import { verdictText } from '../contract/verdict.ts';
 import type { ReportDocument } from './document.ts';
-import { figureRows } from './html.ts';
+import { figureRows } from './figures.ts';
 
 export function reportMarkdown(report: ReportDocument): string {
   const { title, question, prose, runs, comparison, tables, made, version } = report;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { axisScale } from '../../renderer/chart/axis.ts';
+import { axisScale } from '../../../main/contract/axisScale.ts';
 
 it.each([
   [950, 'ns', 1, 'ns'],

@@ -1,5 +1,5 @@
 // One scale for a whole axis, so that its ticks are short numbers and its unit is written once.
-import type { SeriesInfo } from '../../main/contract/runs.ts';
+import type { SeriesInfo } from './runs.ts';
 
 export interface AxisScale {
   /** Values are divided by it. */
@@ -17,7 +17,7 @@ const thousands = (unit: string): readonly AxisScale[] =>
   );
 
 /** The smallest first. Bytes per second are said in bits, as links are. */
-const SCALES: Readonly<Record<SeriesInfo['unit'], readonly AxisScale[]>> = {
+export const SCALES: Readonly<Record<SeriesInfo['unit'], readonly AxisScale[]>> = {
   ns: [
     { factor: 1, unit: 'ns' },
     { factor: 1e3, unit: 'µs' },
