@@ -6,10 +6,16 @@ import { parseScripts } from '../../../engine/uapi/parse.ts';
 import { runScript, type StepResult } from '../../../engine/uapi/run.ts';
 import type { Expectation, Script } from '../../../engine/uapi/script.ts';
 
-const FOLDER = join(import.meta.dirname, '..', '..', 'fixtures', 'uapi');
-const FILES = readdirSync(FOLDER)
-  .filter((name) => name.endsWith('.json'))
-  .map((name) => ({ name, text: readFileSync(join(FOLDER, name), 'utf8') }));
+const FIXTURES = join(import.meta.dirname, '..', '..', 'fixtures');
+
+/** The script files of a folder of fixtures. */
+function filesOf(folder: string): { name: string; text: string }[] {
+  return readdirSync(join(FIXTURES, folder))
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => ({ name, text: readFileSync(join(FIXTURES, folder, name), 'utf8') }));
+}
+
+const FILES = filesOf('uapi');
 const { scripts, problems } = parseScripts(FILES);
 
 function run(script: Script): StepResult[] {
@@ -34,6 +40,19 @@ describe('published scripts', () => {
       expect(results.length).toBe(script.steps.length);
       expect(mismatches(results)).toEqual([]);
     });
+  });
+});
+
+describe('scripts derived from the rules', () => {
+  const derived = parseScripts(filesOf('uapi-derived'));
+
+  it('are all well formed', () => {
+    expect(derived.problems).toEqual([]);
+    expect(derived.scripts.length).toBe(122);
+  });
+
+  it.each(derived.scripts)('$name', (script) => {
+    expect(mismatches(run(script))).toEqual([]);
   });
 });
 
