@@ -78,7 +78,7 @@ export const columnSchema = z.object({
   help: z.string(),
   /** The field of RunRow that holds it; null for a field of the experiment, which `columns` of runs.list asks for. */
   rowField: z.string().nullable(),
-  /** Values that occur, for completion; only of texts with few. */
+  /** Those there can be, where they are few; for those that occur see `runs.values`. */
   values: z.array(z.string()),
   sortable: z.boolean(),
 });

@@ -13,6 +13,7 @@ type Methods =
   | 'runs.list'
   | 'runs.count'
   | 'runs.columns'
+  | 'runs.values'
   | 'runs.groups'
   | 'runs.get'
   | 'runs.sparks'
@@ -31,7 +32,8 @@ type Methods =
   | 'runs.baseline'
   | 'runs.setBaseline';
 
-/** Values of a text column that completion is given. */
+/** Columns of texts whose values completion is given, and how many of each. */
+const OCCURRING = ['name', 'file', 'tag', 'engine'] as const;
 const MAX_VALUES = 200;
 
 export function runHandlers({ store, jobs, changed }: Parts): Handlers<Methods> {
@@ -57,14 +59,13 @@ export function runHandlers({ store, jobs, changed }: Parts): Handlers<Methods> 
       };
     },
     'runs.count': ({ filter }) => ({ count: store.matching(readFilter(filter)), all: store.count() }),
-    'runs.columns': () => {
-      const occurring = new Set(['name', 'file', 'tag', 'engine']);
-      return tableColumns().map((column) => {
-        const { name, title, type, help, rowField, sortable } = column;
-        const values = occurring.has(name) ? store.distinct(column, MAX_VALUES) : [...column.values];
-        return { name, title, type, help, rowField, sortable, values };
-      });
-    },
+    'runs.columns': () =>
+      tableColumns().map(({ name, title, type, help, rowField, sortable, values }) => ({
+        ...{ name, title, type, help, rowField, sortable },
+        values: [...values],
+      })),
+    'runs.values': () =>
+      Object.fromEntries(OCCURRING.map((name) => [name, store.distinct(columnNamed(name), MAX_VALUES)])),
     'runs.groups': ({ filter, by, offset, limit }) => {
       const groups = store.groups(readFilter(filter), columnNamed(by));
       const page = groups.slice(offset, offset + limit);

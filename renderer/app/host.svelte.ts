@@ -136,13 +136,20 @@ subscribe(
     },
   },
 );
+// The first item tells where the revision stands. Whoever asked for the list before it came would ask in vain once more.
+let told = false;
 subscribe(
   'runs',
   {},
   {
     item() {
-      host.runsRevision++;
+      if (told) host.runsRevision++;
+      told = true;
       void refreshInfo();
+    },
+    // Whatever was asked for may have been lost with the connection.
+    again() {
+      told = true;
     },
   },
 );

@@ -16,6 +16,8 @@ export interface View {
   readonly rail?: { readonly icon: typeof FlaskConical; readonly key: string };
   readonly under?: string;
   readonly load: () => Promise<{ readonly default: ViewComponent }>;
+  /** Fetched ahead, when the window has nothing else to do. */
+  readonly soon?: true;
 }
 
 export const VIEWS: readonly View[] = [
@@ -31,6 +33,7 @@ export const VIEWS: readonly View[] = [
     title: 'Runs',
     rail: { icon: TableProperties, key: 'Alt+2' },
     load: () => import('./runs/Runs.svelte'),
+    soon: true,
   },
   { name: 'run', title: 'Run', under: 'runs', load: () => import('./run/Run.svelte') },
   {

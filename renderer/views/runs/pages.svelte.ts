@@ -1,11 +1,13 @@
 // The rows of the table, a page at a time, as the eye comes to them: ten thousand runs cost what is in sight.
 //
 // Theory: a question (filter, sorting, columns) has a generation. Pages of an older generation are shown until the new ones are
-// there, so nothing flickers while one types or a run ends; answers of an older generation are dropped.
+// there, so nothing flickers while one types or a run ends; answers of an older generation are dropped. The window keeps one
+// RunPages: who comes back to the table with the same question sees it at once, and what has changed a moment later.
 import type { ListedRun, Spark } from '../../../main/contract/runs.ts';
 import { call, messageOf } from '../../app/host.svelte.ts';
 
-export const PAGE = 100;
+/** More than are in sight on most screens: the first rows wait for the whole page. */
+export const PAGE = 64;
 
 export interface Question {
   readonly filter: string;
@@ -14,7 +16,7 @@ export interface Question {
   readonly deleted: boolean;
 }
 
-export class RunPages {
+class RunPages {
   /** Null before the first answer. */
   total = $state<number | null>(null);
   trouble = $state('');
@@ -38,6 +40,16 @@ export class RunPages {
       if (at >= 0) return page * PAGE + at;
     }
     return -1;
+  }
+
+  /** The table is shown (again): rows that answer another question would be wrong to begin with. */
+  begin(question: Question): void {
+    if (JSON.stringify(question) === JSON.stringify(this.#question)) return;
+    this.#question = null;
+    this.#generation++;
+    this.#pages.clear();
+    this.total = null;
+    this.trouble = '';
   }
 
   /** A new question, or the same once more because something changed. */
@@ -92,3 +104,6 @@ export class RunPages {
     this.sparks = new Map([...this.sparks, ...found.map((spark) => [spark.id, spark] as const)]);
   }
 }
+
+export const runPages = new RunPages();
+export type { RunPages };

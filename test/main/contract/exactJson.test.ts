@@ -20,3 +20,8 @@ it('JSON in the store gives back every number, also those that JSON has no word 
     { examples: [[[{ $number: 'NaN' }, { $number: 'toString' }, { $$number: '-0' }]]] },
   );
 });
+
+it('a mark is read as a number however its text is spelled', () => {
+  for (const key of ['$number', '\\u0024number', '$numbe\\u0072', '\\u0024\\u006eumber'])
+    expect(readExactJson(`[1, {"${key}": "NaN"}]`)).toEqual([1, NaN]);
+});

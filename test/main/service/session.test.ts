@@ -171,6 +171,7 @@ describe('a session', () => {
       },
       'runs.count': { filter: 'lost > 0' },
       'runs.columns': {},
+      'runs.values': {},
       'runs.groups': { ...page, by: 'config' },
       'runs.get': { id },
       'runs.sparks': { ids: [1] },
