@@ -5,11 +5,13 @@ import { menuItemSchema, type MenuItem, type OpenedFile, type RecentFile } from 
 import { ServiceError } from '../contract/errors.ts';
 import { endingOf, EXPERIMENT_ENDINGS, IMPORT_ENDINGS, JSON_ENDING, kindByName } from '../contract/fileKinds.ts';
 import { MAX_REPLY_CHARS } from '../contract/limits.ts';
+import { isReport } from '../export/exportStream.ts';
 import { ExportError, writeFileWhole } from '../export/target.ts';
 import { ASK, TELL, WANT_PORT, type Answer } from './channels.ts';
 import type { CoreProcess } from './coreProcess.ts';
 import type { BrowserWindow, IpcMainEvent, IpcMainInvokeEvent, MainElectron } from './electron.ts';
 import type { OpenPaths } from './openPaths.ts';
+import type { PagePrinter } from './printPage.ts';
 import { FileTrouble, suggestedFileName } from './openFiles.ts';
 import { documentationAddress } from './origin.ts';
 import type { RecentFiles } from './recentFiles.ts';
@@ -21,6 +23,7 @@ export interface CallsOptions {
   readonly core: Pick<CoreProcess, 'ask' | 'connect'>;
   readonly paths: OpenPaths;
   readonly recent: RecentFiles;
+  readonly printer: PagePrinter;
   readonly setMenu: (items: readonly MenuItem[]) => void;
   readonly say: (line: string) => void;
 }
@@ -36,7 +39,7 @@ const EXPERIMENTS = { name: 'Experiments', extensions: [...EXPERIMENT_ENDINGS, J
 const ALL_FILES = { name: 'All files', extensions: ['*'] };
 
 export function answerCalls(options: CallsOptions): void {
-  const { electron, windows, core, paths, recent, setMenu, say } = options;
+  const { electron, windows, core, paths, recent, printer, setMenu, say } = options;
 
   const refused = (event: IpcMainEvent | IpcMainInvokeEvent, channel: string): void => {
     say(`refused ${channel} from ${JSON.stringify(event.senderFrame?.url.slice(0, 200) ?? 'nowhere')}`);
@@ -116,9 +119,12 @@ export function answerCalls(options: CallsOptions): void {
     const path = await chosenPlace(window, 'Export', job.fileName);
     if (path === undefined) return null;
     try {
-      await core.ask('save', { job, path });
+      if (isReport(job) && job.of.report.format === 'pdf') {
+        const pdf = await printer.print(await core.ask('page', { job }), window);
+        await writeFileWhole(path, [pdf], { force: true });
+      } else await core.ask('save', { job, path });
     } catch (error) {
-      throw error instanceof ServiceError ? withoutFolder(error, path) : error;
+      throw error instanceof ServiceError || error instanceof ExportError ? withoutFolder(error, path) : error;
     }
     return basename(path);
   });

@@ -56,10 +56,13 @@ export class CoreProcess {
 
   /** Waits for a process where there is none yet. Rejects with a ServiceError. */
   ask<N extends AskName>(name: N, asked: Asked<N>): Promise<AskAnswer<N>> {
-    return this.#asker.ask(name, asked, (message) => {
+    const answer = this.#asker.ask(name, asked, (message) => {
       if (this.#isReady) this.#send(message);
       else this.#unasked.push(message);
     });
+    // There will be no other process.
+    if (this.#refused || (this.#closing !== undefined && this.#child === undefined)) this.#asker.gone();
+    return answer;
   }
 
   /** Jobs under way are cancelled and kept; resolves when the process has ended. */

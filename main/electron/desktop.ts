@@ -7,11 +7,12 @@ import type { MenuItem } from '../contract/desktop.ts';
 import { answerCalls } from './calls.ts';
 import { CoreProcess } from './coreProcess.ts';
 import type { MainElectron } from './electron.ts';
-import { lockContents, lockSession } from './lockdown.ts';
+import { lockCommandLine, lockContents, lockSession } from './lockdown.ts';
 import { Log } from './log.ts';
 import { menuTemplate } from './menu.ts';
 import { filesOf, isOpenable } from './openFiles.ts';
 import { OpenPaths } from './openPaths.ts';
+import { PagePrinter, PRINT_PARTITION } from './printPage.ts';
 import { RecentFiles, recentSchema } from './recentFiles.ts';
 import { registerScheme, serveScheme } from './scheme.ts';
 import { UserFile } from './userFile.ts';
@@ -54,7 +55,9 @@ export function startDesktop(electron: MainElectron, options: DesktopOptions): v
     app.quit();
     return;
   }
+  const devTools = !app.isPackaged;
   app.enableSandbox();
+  if (!devTools) lockCommandLine(app.commandLine);
   registerScheme(electron.protocol);
   // Written beside the logs for whoever wants to look; sent nowhere.
   electron.crashReporter.start({ uploadToServer: false, productName: 'Brownout' });
@@ -74,6 +77,10 @@ export function startDesktop(electron: MainElectron, options: DesktopOptions): v
   };
   say(`Brownout ${options.version} begins`);
   lockContents(electron, say);
+  // Those that nobody made on purpose too.
+  app.on('session-created', (session) => {
+    lockSession(session, { devTools });
+  });
 
   const waiting: string[] = [...files];
   let openPath = (path: string): void => {
@@ -85,6 +92,13 @@ export function startDesktop(electron: MainElectron, options: DesktopOptions): v
     if (isOpenable(path)) openPath(path);
   });
 
+  // Another start's files, which may come as early.
+  let bringToFront = (): void => undefined;
+  app.on('second-instance', (_event, _argv, _folder, data) => {
+    bringToFront();
+    for (const path of forwardedFiles(data)) openPath(path);
+  });
+
   app.on('window-all-closed', () => {
     if (!mac) app.quit();
   });
@@ -94,11 +108,11 @@ export function startDesktop(electron: MainElectron, options: DesktopOptions): v
     });
   }
 
-  void app.whenReady().then(() => {
+  const begin = (): void => {
     const session = electron.session.fromPartition(PARTITION);
-    const devTools = !app.isPackaged;
     serveScheme(session, options.windowFolder);
-    lockSession(session, { devTools });
+    const printSession = electron.session.fromPartition(PRINT_PARTITION);
+    for (const one of [session, printSession]) lockSession(one, { devTools });
     const user = app.getPath('userData');
     const recent = new RecentFiles(new UserFile(join(user, 'recent.json'), recentSchema));
     const core = new CoreProcess({
@@ -128,6 +142,10 @@ export function startDesktop(electron: MainElectron, options: DesktopOptions): v
       shown: () => {
         options.tell(SHOWN);
       },
+      failed: (why) => {
+        options.tell(`brownout: ${why}`);
+        electron.dialog.showErrorBox('Brownout cannot show its window', why);
+      },
     });
     const setMenu = (items: readonly MenuItem[]): void => {
       const template = menuTemplate(items, {
@@ -144,11 +162,14 @@ export function startDesktop(electron: MainElectron, options: DesktopOptions): v
     };
     setMenu([]);
     const paths = new OpenPaths({ electron, core, recent });
-    answerCalls({ electron, windows, core, paths, recent, setMenu, say });
+    const printer = new PagePrinter(electron, printSession);
+    answerCalls({ electron, windows, core, paths, recent, printer, setMenu, say });
 
     openPath = (path) => {
       paths.open(path).then(
         (file) => {
+          // On a Mac the app goes on without one.
+          if (windows.count === 0) windows.open();
           windows.openFile(file);
         },
         (error: unknown) => {
@@ -159,11 +180,10 @@ export function startDesktop(electron: MainElectron, options: DesktopOptions): v
     windows.open();
     for (const path of waiting.splice(0)) openPath(path);
 
-    app.on('second-instance', (_event, _argv, _folder, data) => {
+    bringToFront = () => {
       if (windows.count === 0) windows.open();
       windows.bringToFront();
-      for (const path of forwardedFiles(data)) openPath(path);
-    });
+    };
     app.on('activate', () => {
       if (windows.count === 0) windows.open();
     });
@@ -181,7 +201,18 @@ export function startDesktop(electron: MainElectron, options: DesktopOptions): v
         app.quit();
       });
     });
-  });
+  };
+  app
+    .whenReady()
+    .then(begin)
+    .catch((error: unknown) => {
+      // Without a window nobody would ever see that it runs.
+      const why = error instanceof Error ? error.message : String(error);
+      say(`cannot begin: ${error instanceof Error ? (error.stack ?? why) : why}`);
+      options.tell(`brownout: ${why}`);
+      electron.dialog.showErrorBox('Brownout cannot begin', why);
+      app.exit(1);
+    });
 }
 
 /** What another start sent along: paths, or nothing that we would open. */

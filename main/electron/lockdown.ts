@@ -1,7 +1,7 @@
 // What no page of the app may do, whoever wrote it: leave for another address, open windows, embed others, ask for the camera,
 // reach the network. Electron allows most of it unless told otherwise.
 import type { MainElectron, Session, WebContents } from './electron.ts';
-import { documentationAddress, isOwn } from './origin.ts';
+import { documentationAddress, isOwn, isPrinted } from './origin.ts';
 
 /** For every contents there will ever be. */
 export function lockContents(electron: Pick<MainElectron, 'app' | 'shell'>, say: (line: string) => void): void {
@@ -23,18 +23,33 @@ function lock(contents: WebContents, shell: MainElectron['shell'], say: (line: s
   contents.setWindowOpenHandler(({ url }) => {
     const address = documentationAddress(url);
     if (address === undefined) say(`refused to open ${printed(url)}`);
-    else void shell.openExternal(address);
+    else {
+      shell.openExternal(address).catch((error: unknown) => {
+        say(`${address} cannot be opened: ${String(error)}`);
+      });
+    }
     return { action: 'deny' };
   });
 }
 
-/** For the partition of the windows. */
+/** Of the packaged app: nobody looks into its windows from outside. (The fuses say the same of Node's inspector.) */
+export function lockCommandLine(commandLine: Pick<MainElectron['app']['commandLine'], 'removeSwitch'>): void {
+  for (const name of ['remote-debugging-port', 'remote-debugging-pipe', 'remote-allow-origins']) {
+    commandLine.removeSwitch(name);
+  }
+}
+
+/** For every partition. */
 export function lockSession(session: Session, { devTools }: { readonly devTools: boolean }): void {
-  // The clipboard by a user's own act needs no permission; everything that does is denied.
-  session.setPermissionRequestHandler((_contents, _permission, answer) => {
-    answer(false);
+  // To put text on the clipboard Chromium wants a user's act, and then asks here. All else is denied.
+  const isAllowed = (permission: string, isMainFrame: boolean, address: string | undefined): boolean =>
+    permission === 'clipboard-sanitized-write' && isMainFrame && isOwn(address ?? '');
+  session.setPermissionRequestHandler((_contents, permission, answer, { isMainFrame, requestingUrl }) => {
+    answer(isAllowed(permission, isMainFrame, requestingUrl));
   });
-  session.setPermissionCheckHandler(() => false);
+  session.setPermissionCheckHandler((_contents, permission, origin, { isMainFrame, requestingUrl }) =>
+    isAllowed(permission, isMainFrame, requestingUrl ?? origin),
+  );
   session.setDevicePermissionHandler(() => false);
   session.setDisplayMediaRequestHandler((_request, answer) => {
     answer({});
@@ -53,7 +68,7 @@ function isLocal(address: string, devTools: boolean): boolean {
   const protocol = URL.parse(address)?.protocol;
   if (protocol === 'data:') return true;
   if (protocol === 'blob:') return isOwn(address.slice('blob:'.length));
-  return isOwn(address) || (devTools && protocol === 'devtools:');
+  return isOwn(address) || isPrinted(address) || (devTools && protocol === 'devtools:');
 }
 
 function printed(address: string): string {

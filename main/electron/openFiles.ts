@@ -2,6 +2,7 @@
 // names and texts; folders stay here.
 import { readFileSync, statSync } from 'node:fs';
 import { basename, extname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { MAX_FILE_BYTES } from '../../engine/experiment/limits.ts';
 import {
   BUNDLE_ENDING,
@@ -60,7 +61,22 @@ export function suggestedFileName(name: string): string {
 
 /** Files among the words that Electron was started with. Switches and the app's own folder are none. */
 export function filesOf(words: readonly string[], workingFolder: string): string[] {
-  return words.filter((word) => !word.startsWith('-') && isOpenable(word)).map((word) => resolve(workingFolder, word));
+  return words
+    .filter((word) => !word.startsWith('-'))
+    .map(pathOf)
+    .filter((path) => path !== undefined && isOpenable(path))
+    .map((path) => resolve(workingFolder, path ?? ''));
+}
+
+/** A double click on Linux names files by their addresses. Undefined: a file of another machine, or none. */
+function pathOf(word: string): string | undefined {
+  if (!/^file:/iu.test(word)) return word;
+  try {
+    const url = new URL(word);
+    return url.host === '' ? fileURLToPath(url) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Whether a double click may have meant us. */

@@ -1,4 +1,4 @@
-// The window's own scheme and origin. Addresses are compared by their parsed parts, never by how they begin.
+// The app's own scheme, and the origins on it. Addresses are compared by their parsed parts, never by how they begin.
 
 export const SCHEME = 'brownout';
 const HOST = 'app';
@@ -6,12 +6,19 @@ const HOST = 'app';
 export const ORIGIN = `${SCHEME}://${HOST}`;
 export const WINDOW_ADDRESS = `${ORIGIN}/index.html`;
 
-export function isOwn(address: string): boolean {
+/** Of pages that are printed (printPage.ts); no window shows them, and nobody who speaks from there is heard. */
+const PRINT_HOST = 'print';
+export const PRINT_ORIGIN = `${SCHEME}://${PRINT_HOST}`;
+
+export const isOwn = (address: string): boolean => isAt(address, HOST);
+export const isPrinted = (address: string): boolean => isAt(address, PRINT_HOST);
+
+function isAt(address: string, host: string): boolean {
   const url = URL.parse(address);
   return (
     url !== null &&
     url.protocol === `${SCHEME}:` &&
-    url.host === HOST &&
+    url.host === host &&
     url.username === '' &&
     url.password === '' &&
     url.port === ''

@@ -14,8 +14,10 @@ export interface WindowsOptions {
   readonly devTools: boolean;
   readonly kept: UserFile<WindowState>;
   readonly say: (line: string) => void;
-  /** The first window is on the screen. */
+  /** A window is on the screen. */
   readonly shown: () => void;
+  /** A window has nothing to show, and is closed. */
+  readonly failed: (why: string) => void;
 }
 
 /** What a window may do. Electron's own defaults are named where everything rests on them. */
@@ -71,10 +73,15 @@ export class Windows {
       webPreferences: webPreferences(session, preload, devTools),
     });
     this.#windows.push(window);
+    let isShown = false;
     window.once('ready-to-show', () => {
+      isShown = true;
       if (maximized && !another) window.maximize();
       window.show();
       this.#options.shown();
+    });
+    window.webContents.on('did-start-navigation', ({ isMainFrame, isSameDocument }) => {
+      if (isMainFrame && !isSameDocument) this.#loaded.delete(window);
     });
     window.webContents.on('did-finish-load', () => {
       this.#loaded.add(window);
@@ -86,6 +93,10 @@ export class Windows {
       say(`a window's process is gone: ${reason}, ${exitCode}`);
       void this.#offerReload(window, reason);
     });
+    window.on('unresponsive', () => {
+      say('a window does not answer');
+      void this.#offerEnd(window);
+    });
     window.on('close', () => {
       kept.write({ ...window.getNormalBounds(), maximized: window.isMaximized() });
     });
@@ -94,6 +105,10 @@ export class Windows {
     });
     window.loadURL(WINDOW_ADDRESS).catch((error: unknown) => {
       say(`the window cannot be loaded: ${String(error)}`);
+      // One that is loaded anew meanwhile is none of this.
+      if (isShown || window.isDestroyed()) return;
+      this.#options.failed(`its own files cannot be loaded (${String(error)}): install Brownout again`);
+      window.destroy();
     });
     return window;
   }
@@ -130,6 +145,19 @@ export class Windows {
   ofFrame(frame: WebFrameMain | null): BrowserWindow | undefined {
     if (frame === null || frame.isDestroyed() || !isOwn(frame.url)) return undefined;
     return this.#windows.find((window) => !window.isDestroyed() && window.webContents.mainFrame === frame);
+  }
+
+  async #offerEnd(window: BrowserWindow): Promise<void> {
+    const { response } = await this.#options.electron.dialog.showMessageBox(window, {
+      type: 'warning',
+      title: 'Brownout',
+      message: 'This window does not answer.',
+      detail: 'Simulations go on, and kept runs are safe, whatever you choose.',
+      buttons: ['Wait', 'End the window’s process'],
+      defaultId: 0,
+      cancelId: 0,
+    });
+    if (!window.isDestroyed() && response === 1) window.webContents.forcefullyCrashRenderer();
   }
 
   async #offerReload(window: BrowserWindow, reason: string): Promise<void> {

@@ -4,13 +4,20 @@ import { Worker } from 'node:worker_threads';
 import type { ReportFileParams } from '../contract/report.ts';
 import type { ExportRequest } from './formats.ts';
 
+type ExportOf =
+  { readonly ids: readonly number[]; readonly request: ExportRequest } | { readonly report: ReportFileParams };
+
 export interface ExportJob {
   readonly storeFile: string;
-  readonly of:
-    { readonly ids: readonly number[]; readonly request: ExportRequest } | { readonly report: ReportFileParams };
+  readonly of: ExportOf;
   readonly fileName: string;
   readonly mediaType: string;
 }
+
+/** A job whose file is a report. */
+export type ReportJob = ExportJob & { readonly of: Extract<ExportOf, { readonly report: unknown }> };
+
+export const isReport = (job: ExportJob): job is ReportJob => 'report' in job.of;
 
 export type FromExport =
   | { readonly kind: 'piece'; readonly piece: Uint8Array }

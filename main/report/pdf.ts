@@ -1,6 +1,8 @@
 // A report as PDF: the same page printed by a Chromium of this machine, without scripts, so that its charts are pictures of lines.
+// The desktop app has a Chromium of its own and prints with that (main/electron/printPage.ts).
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { forPaper } from './paper.ts';
 
 /** There is nothing to print with; the message says what would help. */
 export class NoChromium extends Error {
@@ -41,8 +43,7 @@ export async function reportPdf(page: string, chromium: string | undefined): Pro
   try {
     const context = await browser.newContext({ javaScriptEnabled: false, offline: true, colorScheme: 'light' });
     const tab = await context.newPage();
-    // Paper cannot be unfolded. (Texts of users hold no tags: these are ours.)
-    await tab.setContent(page.replaceAll('<details>', '<details open>'), { waitUntil: 'load' });
+    await tab.setContent(forPaper(page), { waitUntil: 'load' });
     return await tab.pdf({ preferCSSPageSize: true, printBackground: true, tagged: true, outline: true });
   } finally {
     await browser.close();

@@ -2,13 +2,15 @@
 // with the core.
 import type { ContractError } from '../contract/errors.ts';
 import { ServiceError } from '../contract/errors.ts';
-import type { ExportJob } from '../export/exportStream.ts';
+import type { ExportJob, ReportJob } from '../export/exportStream.ts';
 
 interface Asks {
   /** What the ticket of an export stands for, once; null: nothing. */
   redeem: { readonly asked: { readonly ticket: string }; readonly answer: ExportJob | null };
   /** Write an export to this file, replacing what is there; the answer is the number of bytes. */
   save: { readonly asked: { readonly job: ExportJob; readonly path: string }; readonly answer: number };
+  /** The page of this report, to be printed by a host that can. */
+  page: { readonly asked: { readonly job: ReportJob }; readonly answer: string };
   /** A file on this machine that the user chose, to be read by `imports.finish`; the answer is its id there. */
   offer: { readonly asked: { readonly path: string; readonly fileName: string }; readonly answer: number };
 }

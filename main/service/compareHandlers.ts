@@ -9,7 +9,8 @@ export function compareHandlers({
   store,
   jobs,
   files,
-}: Pick<Parts, 'store' | 'jobs' | 'files'>): Handlers<'compare.get' | 'report.preview' | 'report.open'> {
+  app,
+}: Pick<Parts, 'store' | 'jobs' | 'files' | 'app'>): Handlers<'compare.get' | 'report.preview' | 'report.open'> {
   /** What runs now is seen as far as it came. */
   const flush = (ids: readonly number[]): void => {
     for (const id of ids) jobs.live(id)?.flush();
@@ -21,7 +22,9 @@ export function compareHandlers({
     },
     'report.preview': (params) => {
       flush(params.ids);
-      return { ...reportPreview(reportOf(store, params)), pdf: findChromium() !== undefined };
+      // The desktop app is a Chromium itself.
+      const pdf = app.host === 'desktop' || findChromium() !== undefined;
+      return { ...reportPreview(reportOf(store, params)), pdf };
     },
     'report.open': (params) => {
       flush(params.ids);

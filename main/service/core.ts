@@ -90,6 +90,8 @@ async function answerOf(service: Service | undefined, ask: AskMessage): Promise<
       return service.files.redeem(ask.asked.ticket) ?? null;
     case 'save':
       return service.files.save(ask.asked.job, ask.asked.path);
+    case 'page':
+      return service.files.page(ask.asked.job);
     case 'offer':
       return service.files.offer(ask.asked.path, ask.asked.fileName);
   }

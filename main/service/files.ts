@@ -11,13 +11,14 @@ import { join } from 'node:path';
 import { ServiceError } from '../contract/errors.ts';
 import { EXPORT_FORMATS, IMPORT_PIECE_BYTES, MAX_IMPORTS, TICKET_MS, type KeptRun } from '../contract/exports.ts';
 import { REPORT_FORMATS, type ReportFileParams } from '../contract/report.ts';
-import { exportStream, type ExportJob } from '../export/exportStream.ts';
+import { exportStream, type ExportJob, type ReportJob } from '../export/exportStream.ts';
 import { ExportError, writeFileWhole } from '../export/target.ts';
 import type { ExportRequest } from '../export/formats.ts';
 import { nameTogether } from '../export/together.ts';
 import { readFileToImport } from '../import/files.ts';
 import { ImportError } from '../import/problem.ts';
 import { reportFileName } from '../report/ofStore.ts';
+import { forPaper } from '../report/paper.ts';
 import type { Store } from '../store/store.ts';
 import { absent } from './errors.ts';
 
@@ -93,6 +94,17 @@ export class Files {
     } finally {
       this.#saving.delete(writing);
     }
+  }
+
+  /** The page of a report as it is printed: without the bundles, which no paper holds. */
+  async page(job: ReportJob): Promise<string> {
+    const report: ReportFileParams = { ...job.of.report, format: 'html', bundles: false };
+    const pieces: Uint8Array[] = [];
+    for await (const piece of exportStream({ ...job, of: { report } })) {
+      if (this.#closing.signal.aborted) throw new ServiceError({ kind: 'unavailable', message: 'Brownout is closing' });
+      pieces.push(piece);
+    }
+    return forPaper(Buffer.concat(pieces).toString());
   }
 
   begin(fileName: string, bytes: number): number {

@@ -65,6 +65,48 @@ export function aFrame(url: string): FakeFrame {
   };
 }
 
+interface Asked {
+  readonly isMainFrame: boolean;
+  readonly requestingUrl?: string;
+}
+
+/** A partition, with what it was told to allow. */
+export class FakeSession extends EventEmitter {
+  schemeHandler: ((request: { url: string; method: string }) => Response) | undefined;
+  permissionRequest:
+    ((contents: unknown, permission: string, answer: (yes: boolean) => void, asked: Asked) => void) | undefined;
+  permissionCheck: ((contents: unknown, permission: string, origin: string, asked: Asked) => boolean) | undefined;
+  devicePermission: (() => boolean) | undefined;
+  displayMedia: ((request: unknown, answer: (streams: object) => void) => void) | undefined;
+  beforeRequest: ((details: { url: string }, answer: (what: { cancel: boolean }) => void) => void) | undefined;
+  spellChecker = true;
+  readonly protocol = {
+    handle: (_scheme: string, handler: NonNullable<FakeSession['schemeHandler']>): void => {
+      this.schemeHandler = handler;
+    },
+  };
+  readonly webRequest = {
+    onBeforeRequest: (handler: NonNullable<FakeSession['beforeRequest']>): void => {
+      this.beforeRequest = handler;
+    },
+  };
+  setPermissionRequestHandler(handler: NonNullable<FakeSession['permissionRequest']>): void {
+    this.permissionRequest = handler;
+  }
+  setPermissionCheckHandler(handler: NonNullable<FakeSession['permissionCheck']>): void {
+    this.permissionCheck = handler;
+  }
+  setDevicePermissionHandler(handler: () => boolean): void {
+    this.devicePermission = handler;
+  }
+  setDisplayMediaRequestHandler(handler: NonNullable<FakeSession['displayMedia']>): void {
+    this.displayMedia = handler;
+  }
+  setSpellCheckerEnabled(on: boolean): void {
+    this.spellChecker = on;
+  }
+}
+
 export class FakeContents extends EventEmitter {
   readonly mainFrame = aFrame('about:blank');
   readonly sent: { readonly channel: string; readonly value: unknown }[] = [];
@@ -78,6 +120,12 @@ export class FakeContents extends EventEmitter {
   }
   reload(): void {
     this.reloads++;
+  }
+  forcefullyCrashRenderer(): void {
+    this.emit('render-process-gone', {}, { reason: 'killed', exitCode: 9 });
+  }
+  printToPDF(options: object): Promise<Buffer> {
+    return FakeElectron.current!.print(this, options);
   }
 }
 
@@ -98,7 +146,7 @@ export class FakeWindow extends EventEmitter {
   }
   loadURL(url: string): Promise<void> {
     this.webContents.mainFrame.url = url;
-    return Promise.resolve();
+    return FakeElectron.current!.load(this, url);
   }
   show(): void {
     this.did.push('show');
@@ -142,7 +190,11 @@ class FakeApp extends EventEmitter {
   hasLock = true;
   lockData: unknown;
   readonly ready: { promise: Promise<undefined>; resolve: (value: undefined) => void };
-  readonly commandLine = { appendSwitch: (name: string): number => this.switches.push(name) };
+  readonly removed: string[] = [];
+  readonly commandLine = {
+    appendSwitch: (name: string): number => this.switches.push(name),
+    removeSwitch: (name: string): number => this.removed.push(name),
+  };
   readonly folder: string;
   constructor(folder: string) {
     super();
@@ -184,20 +236,16 @@ export class FakeElectron {
   readonly opened: string[] = [];
   readonly boxes: string[] = [];
   readonly menus: { label?: string; role?: string; submenu: { label?: string; click?: () => void }[] }[][] = [];
-  readonly partitions: string[] = [];
   readonly crash: unknown[] = [];
   openAnswer: { canceled: boolean; filePaths: string[] } = { canceled: true, filePaths: [] };
   saveAnswer: { canceled: boolean; filePath: string } = { canceled: true, filePath: '' };
   boxAnswer = 0;
   readonly asked: Record<string, unknown>[] = [];
-  schemeHandler: ((request: { url: string; method: string }) => Response) | undefined;
-  permissionRequest: ((contents: unknown, permission: string, answer: (yes: boolean) => void) => void) | undefined;
-  permissionCheck: (() => boolean) | undefined;
-  devicePermission: (() => boolean) | undefined;
-  displayMedia: ((request: unknown, answer: (streams: object) => void) => void) | undefined;
-  beforeRequest: ((details: { url: string }, answer: (what: { cancel: boolean }) => void) => void) | undefined;
-  spellChecker = true;
-  readonly session = new EventEmitter();
+  /** By partition. */
+  readonly sessions = new Map<string, FakeSession>();
+  /** What a window's loading comes to. */
+  load: (window: FakeWindow, url: string) => Promise<void> = () => Promise.resolve();
+  print: (contents: FakeContents, options: object) => Promise<Buffer> = () => Promise.reject(new Error('no printer'));
   readonly ipc = new EventEmitter();
   readonly signals = new EventEmitter();
   displays = [{ id: 1, workArea: { x: 0, y: 0, width: 1920, height: 1040 } }];
@@ -206,6 +254,15 @@ export class FakeElectron {
     this.app = new FakeApp(folder);
     FakeElectron.current = this;
     FakeWindow.all = [];
+  }
+
+  /** Of the windows. */
+  get session(): FakeSession {
+    return this.sessions.get('persist:brownout')!;
+  }
+
+  get printSession(): FakeSession {
+    return this.sessions.get('brownout-print')!;
   }
 
   get child(): FakeChild {
@@ -227,22 +284,6 @@ export class FakeElectron {
 
   /** In the shape of Electron's own: what is missing here is not used. */
   get electron(): MainElectron {
-    const session = Object.assign(this.session, {
-      protocol: {
-        handle: (_scheme: string, handler: NonNullable<FakeElectron['schemeHandler']>) =>
-          (this.schemeHandler = handler),
-      },
-      setPermissionRequestHandler: (handler: NonNullable<FakeElectron['permissionRequest']>) =>
-        (this.permissionRequest = handler),
-      setPermissionCheckHandler: (handler: () => boolean) => (this.permissionCheck = handler),
-      setDevicePermissionHandler: (handler: () => boolean) => (this.devicePermission = handler),
-      setDisplayMediaRequestHandler: (handler: NonNullable<FakeElectron['displayMedia']>) =>
-        (this.displayMedia = handler),
-      setSpellCheckerEnabled: (on: boolean) => (this.spellChecker = on),
-      webRequest: {
-        onBeforeRequest: (handler: NonNullable<FakeElectron['beforeRequest']>) => (this.beforeRequest = handler),
-      },
-    });
     return {
       app: this.app,
       BrowserWindow: FakeWindow,
@@ -284,7 +325,8 @@ export class FakeElectron {
       screen: { getPrimaryDisplay: () => this.displays[0], getAllDisplays: () => this.displays },
       session: {
         fromPartition: (partition: string) => {
-          this.partitions.push(partition);
+          const session = this.sessions.get(partition) ?? new FakeSession();
+          this.sessions.set(partition, session);
           return session;
         },
       },

@@ -1,11 +1,13 @@
 // What the desktop app does with windows, files, menus and the engine's process.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { MenuItem } from '../../../main/contract/desktop.ts';
 import { SHOWN } from '../../../main/electron/desktop.ts';
 import type { FakeElectron, FakePort } from './anElectron.ts';
 import { FakeWindow } from './anElectron.ts';
+import { aFolder } from '../aFolder.ts';
 import { aBareDesktop, aDesktop, anExperimentFile, later } from './aDesktop.ts';
 
 const kinds = (fake: FakeElectron): string[] =>
@@ -131,6 +133,45 @@ describe('a start', () => {
     expect(told).toEqual([SHOWN]);
   });
 
+  it('whose own files cannot be loaded says so, and leaves no window that nobody sees', async () => {
+    const { fake, told } = await aDesktop({}, (electron) => {
+      electron.load = () => Promise.reject(new Error('ERR_FAILED (-2)'));
+    });
+    await later();
+    expect(fake.window.destroyed).toBe(true);
+    expect(fake.boxes).toEqual([expect.stringMatching(/^Brownout cannot show its window: .*ERR_FAILED/u)]);
+    expect(told).toHaveLength(1);
+  });
+
+  it('that fails says so and ends', async () => {
+    const { fake, told } = await aDesktop({}, (electron) => {
+      electron.displays = [];
+    });
+    await later();
+    expect(fake.app.did).toContain('exit 1');
+    expect(fake.boxes).toEqual([expect.stringMatching(/^Brownout cannot begin: /u)]);
+    expect(told).toEqual([expect.stringMatching(/^brownout: /u)]);
+  });
+
+  it('with the address of a file, as a double click on Linux has it, opens that file alone', async () => {
+    const folder = aFolder();
+    const path = anExperimentFile(folder, 'my ü.yaml');
+    const desktop = await aDesktop({
+      words: [
+        pathToFileURL(path).href,
+        'file://evil.example/share/x.yaml',
+        'file:%ZZ.yaml',
+        'https://evil.example/x.yaml',
+      ],
+      workingFolder: folder,
+    });
+    desktop.fake.window.webContents.emit('did-finish-load');
+    expect(files(desktop.fake.window)).toMatchObject([
+      { kind: 'experiment', fileName: 'my ü.yaml' },
+      { kind: 'refused', fileName: 'x.yaml' },
+    ]);
+  });
+
   it('that finds another running hands over its files and ends', () => {
     const { fake, told, folder } = aBareDesktop(
       { words: ['a.yaml', '--flag', 'b.txt', '/c/d.brownout'] },
@@ -157,6 +198,26 @@ describe('a start', () => {
     for (const data of [null, undefined, 'x', { files: 'x' }, {}]) fake.app.emit('second-instance', {}, [], '/', data);
     await later();
     expect(files(fake.window)).toHaveLength(2);
+  });
+
+  it('by another before this one is ready is not forgotten', async () => {
+    const { fake, folder } = aBareDesktop();
+    fake.app.emit('second-instance', {}, [], '/', { files: [anExperimentFile(folder)] });
+    fake.app.ready.resolve(undefined);
+    await later();
+    fake.window.webContents.emit('did-finish-load');
+    expect(files(fake.window)).toEqual([A_FILE]);
+  });
+
+  it('by a double click on a Mac whose last window was closed opens one', async () => {
+    const { fake, folder } = await aDesktop({ platform: 'darwin' });
+    const first = fake.window;
+    first.destroy();
+    fake.app.emit('open-file', { preventDefault: () => undefined }, anExperimentFile(folder));
+    await later();
+    expect(FakeWindow.all).toHaveLength(2);
+    fake.window.webContents.emit('did-finish-load');
+    expect([files(first), files(fake.window)]).toEqual([[], [A_FILE]]);
   });
 
   it('with a file shows it as soon as the window listens', async () => {
@@ -320,6 +381,35 @@ describe('a window', () => {
     window.webContents.emit('render-process-gone', {}, { reason: 'clean-exit', exitCode: 0 });
     await later();
     expect(fake.asked).toHaveLength(2);
+  });
+
+  it('that does not answer can be ended, and then loaded anew', async () => {
+    const { fake } = await aDesktop();
+    const { window } = fake;
+    window.emit('unresponsive');
+    await later();
+    expect(fake.asked).toHaveLength(1);
+    expect(window.webContents.reloads).toBe(0);
+    fake.boxAnswer = 1;
+    window.emit('unresponsive');
+    await later();
+    expect(fake.asked[2]).toMatchObject({ buttons: ['Load the window anew', 'Close the window'] });
+  });
+
+  it('that is being loaded anew gets a file only when it listens again', async () => {
+    const { fake, folder } = await aDesktop();
+    const { webContents } = fake.window;
+    webContents.emit('did-finish-load');
+    webContents.emit('did-start-navigation', { isMainFrame: true, isSameDocument: true });
+    fake.app.emit('second-instance', {}, [], '/', { files: [anExperimentFile(folder)] });
+    await later();
+    expect(files(fake.window)).toEqual([A_FILE]);
+    webContents.emit('did-start-navigation', { isMainFrame: true, isSameDocument: false });
+    fake.app.emit('second-instance', {}, [], '/', { files: [anExperimentFile(folder)] });
+    await later();
+    expect(files(fake.window)).toHaveLength(1);
+    webContents.emit('did-finish-load');
+    expect(files(fake.window)).toHaveLength(2);
   });
 
   it('carries the app’s icon where the system takes it from the window', async () => {

@@ -6,59 +6,14 @@ import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { bundle } from '../../../main/bundle/write.ts';
-import { Client } from '../../../main/contract/client.ts';
+import type { Client } from '../../../main/contract/client.ts';
 import type { OpenedFile } from '../../../main/contract/desktop.ts';
-import { mainPortTransport } from '../../../main/electron/mainPortTransport.ts';
-import { runCore } from '../../../main/service/core.ts';
 import { IN_MEMORY } from '../../../main/store/database.ts';
 import { Store } from '../../../main/store/store.ts';
 import { aFolder } from '../aFolder.ts';
 import { aChunk, aRun, aSummary } from '../store/aRun.ts';
-import { aDesktop, anExperimentFile, later, type TestDesktop } from './aDesktop.ts';
-import type { FakeChild, FakePort } from './anElectron.ts';
-
-interface Parts extends TestDesktop {
-  readonly client: Client;
-}
-
-/** The desktop app with a real core where the utility process would be, and a client in the place of its window. */
-async function aWholeDesktop(...args: Parameters<typeof aDesktop>): Promise<Parts> {
-  const desktop = await aDesktop(...args);
-  const { fake } = desktop;
-  await begin(fake.child);
-  const frame = fake.window.webContents.mainFrame;
-  fake.ipc.emit('desktop:want-port', { senderFrame: frame });
-  const client = new Client(mainPortTransport(asPort(frame.posted.at(-1)!.ports[0]!)));
-  fake.window.webContents.emit('did-finish-load');
-  return { ...desktop, client };
-}
-
-const asPort = (port: FakePort): Parameters<typeof mainPortTransport>[0] => port;
-
-/** Runs the core in this process, from the messages that its process got so far. */
-async function begin(child: FakeChild): Promise<void> {
-  const receive = runCore((message) => {
-    setImmediate(() => child.emit('message', message));
-  });
-  const give = ({ message, ports }: FakeChild['received'][number]): void => {
-    const [port] = ports;
-    receive({ message: message as never, transport: port === undefined ? undefined : mainPortTransport(asPort(port)) });
-  };
-  for (const one of child.received.splice(0)) give(one);
-  child.postMessage = ({ message }, ports) => {
-    give({ message, ports });
-  };
-  onTestFinished(async () => {
-    const closed = new Promise<void>((resolve) => {
-      child.on('message', ({ kind }: { kind: string }) => {
-        if (kind === 'closed') resolve();
-      });
-    });
-    receive({ message: { kind: 'close' } });
-    await closed;
-  });
-  await new Promise((resolve) => child.once('message', resolve));
-}
+import { anExperimentFile, later, type TestDesktop } from './aDesktop.ts';
+import { aWholeDesktop, type WholeDesktop } from './aWholeDesktop.ts';
 
 const told = ({ fake }: TestDesktop): OpenedFile[] =>
   fake.window.webContents.sent
@@ -158,7 +113,7 @@ it.each([
 });
 
 describe('an export', () => {
-  async function withARun(): Promise<Parts> {
+  async function withARun(): Promise<WholeDesktop> {
     const desktop = await aWholeDesktop({}, (_fake, folder) => {
       const store = new Store(join(folder, 'runs.db'));
       const writer = store.begin(aRun('One run'));
@@ -168,7 +123,7 @@ describe('an export', () => {
     });
     return desktop;
   }
-  const ticketOf = async ({ client }: Parts): Promise<string> =>
+  const ticketOf = async ({ client }: WholeDesktop): Promise<string> =>
     (await client.call('exports.open', { ids: [1], format: 'csv' })).ticket;
 
   it('goes where its dialog says, over what is there, and its ticket is worth nothing afterwards', async () => {

@@ -1,8 +1,19 @@
 // Every protection of the desktop window, each one seen to be on: what is not asked for here may be switched off by a slip.
 import { describe, expect, it } from 'vitest';
 import { documentationAddress, isOwn, ORIGIN, WINDOW_ADDRESS } from '../../../main/electron/origin.ts';
-import { aFrame, type FakeElectron } from './anElectron.ts';
+import { aFrame, FakeSession, type FakeElectron } from './anElectron.ts';
 import { aBareDesktop, aDesktop } from './aDesktop.ts';
+
+/** What is answered to a request, and to a check. */
+function allowed(
+  session: FakeSession,
+  permission: string,
+  asked = { isMainFrame: true, requestingUrl: WINDOW_ADDRESS },
+): boolean[] {
+  const answers: boolean[] = [];
+  session.permissionRequest!(undefined, permission, (yes) => answers.push(yes), asked);
+  return [...answers, session.permissionCheck!(undefined, permission, asked.requestingUrl, asked)];
+}
 
 describe('a window', () => {
   it('has no Node, no access to the preload’s world, no webview, no spelling from the network', async () => {
@@ -21,7 +32,7 @@ describe('a window', () => {
       devTools: false,
     });
     expect(fake.app.did).toContain('enableSandbox');
-    expect(fake.spellChecker).toBe(false);
+    expect(fake.session.spellChecker).toBe(false);
     expect(fake.window.webContents.mainFrame.url).toBe('brownout://app/index.html');
   });
 
@@ -70,22 +81,50 @@ describe('a window', () => {
       'fullscreen',
       'hid',
     ]) {
-      const answers: boolean[] = [];
-      fake.permissionRequest!(undefined, permission, (yes) => answers.push(yes));
-      expect(answers).toEqual([false]);
+      expect(allowed(fake.session, permission)).toEqual([false, false]);
     }
-    expect(fake.permissionCheck!()).toBe(false);
-    expect(fake.devicePermission!()).toBe(false);
+    expect(fake.session.devicePermission!()).toBe(false);
     const streams: object[] = [];
-    fake.displayMedia!(undefined, (given) => streams.push(given));
+    fake.session.displayMedia!(undefined, (given) => streams.push(given));
     expect(streams).toEqual([{}]);
+  });
+
+  it('may put text on the clipboard: itself, and nobody in it', async () => {
+    const { fake } = await aDesktop();
+    const permission = 'clipboard-sanitized-write';
+    expect(allowed(fake.session, permission)).toEqual([true, true]);
+    for (const asked of [
+      { isMainFrame: false, requestingUrl: WINDOW_ADDRESS },
+      { isMainFrame: true, requestingUrl: 'https://evil.example/' },
+      { isMainFrame: true, requestingUrl: 'brownout://print/x' },
+    ]) {
+      expect(allowed(fake.session, permission, asked)).toEqual([false, false]);
+    }
+  });
+
+  it('and any other session are locked alike', async () => {
+    const { fake } = await aDesktop();
+    const unforeseen = new FakeSession();
+    fake.app.emit('session-created', unforeseen);
+    for (const session of [unforeseen, fake.printSession]) {
+      expect(allowed(session, 'media')).toEqual([false, false]);
+      let answer: { cancel: boolean } | undefined;
+      session.beforeRequest!({ url: 'https://evil.example/' }, (given) => (answer = given));
+      expect(answer).toEqual({ cancel: true });
+    }
+  });
+
+  it('cannot be looked into from outside once it is packaged', async () => {
+    const { fake } = await aDesktop();
+    expect(fake.app.removed).toEqual(['remote-debugging-port', 'remote-debugging-pipe', 'remote-allow-origins']);
+    expect((await aDesktop({}, ({ app }) => (app.isPackaged = false))).fake.app.removed).toEqual([]);
   });
 
   it('reaches nothing but its own scheme', async () => {
     const { fake } = await aDesktop();
     const cancelled = (url: string, of: FakeElectron = fake): boolean => {
       let answer: { cancel: boolean } | undefined;
-      of.beforeRequest!({ url }, (given) => (answer = given));
+      of.session.beforeRequest!({ url }, (given) => (answer = given));
       return answer!.cancel;
     };
     for (const url of [WINDOW_ADDRESS, `${ORIGIN}/assets/a.js`, 'data:image/png;base64,AA', `blob:${ORIGIN}/12`]) {
@@ -122,8 +161,8 @@ describe('a window', () => {
 
   it('comes from a partition of its own, on which the scheme is handled', async () => {
     const { fake } = await aDesktop();
-    expect(fake.partitions).toEqual(['persist:brownout']);
-    expect(fake.schemeHandler).toBeDefined();
+    expect(fake.window.options.webPreferences['session']).toBe(fake.sessions.get('persist:brownout'));
+    expect(fake.session.schemeHandler).toBeDefined();
   });
 });
 
@@ -140,7 +179,7 @@ describe('the scheme', () => {
 
   it('gives out the window’s files, each with the policy', async () => {
     const { fake } = await aDesktop();
-    const answer = fake.schemeHandler!({ url: WINDOW_ADDRESS, method: 'GET' });
+    const answer = fake.session.schemeHandler!({ url: WINDOW_ADDRESS, method: 'GET' });
     expect(answer.status).toBe(200);
     expect(await answer.text()).toBe('<!doctype html><title>window</title>');
     const headers = Object.fromEntries(answer.headers);
@@ -161,7 +200,7 @@ describe('the scheme', () => {
       'x-content-type-options': 'nosniff',
       'cross-origin-opener-policy': 'same-origin',
     });
-    const script = fake.schemeHandler!({ url: `${ORIGIN}/assets/a.js?x#y`, method: 'GET' });
+    const script = fake.session.schemeHandler!({ url: `${ORIGIN}/assets/a.js?x#y`, method: 'GET' });
     expect(script.headers.get('content-type')).toBe('text/javascript; charset=utf-8');
     expect(script.headers.get('content-security-policy')).toBe(headers['content-security-policy']);
   });
@@ -182,7 +221,7 @@ describe('the scheme', () => {
     'nonsense',
   ])('refuses %s, with the policy', async (url) => {
     const { fake } = await aDesktop();
-    const answer = fake.schemeHandler!({ url, method: 'GET' });
+    const answer = fake.session.schemeHandler!({ url, method: 'GET' });
     expect(answer.status).toBe(404);
     expect(await answer.text()).toBe('');
     expect(answer.headers.get('content-security-policy')).toContain("default-src 'none'");
@@ -190,8 +229,8 @@ describe('the scheme', () => {
 
   it('answers GET and HEAD alone', async () => {
     const { fake } = await aDesktop();
-    expect(fake.schemeHandler!({ url: WINDOW_ADDRESS, method: 'POST' }).status).toBe(405);
-    const head = fake.schemeHandler!({ url: WINDOW_ADDRESS, method: 'HEAD' });
+    expect(fake.session.schemeHandler!({ url: WINDOW_ADDRESS, method: 'POST' }).status).toBe(405);
+    const head = fake.session.schemeHandler!({ url: WINDOW_ADDRESS, method: 'HEAD' });
     expect({ status: head.status, body: await head.text() }).toEqual({ status: 200, body: '' });
   });
 });
