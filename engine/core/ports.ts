@@ -81,9 +81,9 @@ export interface MigratableDevice {
   abort(nowNs: number): number;
 }
 
-/** Where in an unmap dirt was dropped, and what its page-table entry said; of the first page of a drop. */
+/** By which step of an unmap or a sync dirt was dropped, and what its page-table entry said; of the first page of a drop. */
 export interface DropPlace {
-  /** The way to unmap, and the step of it. */
+  /** The way to unmap or to sync, and the step of it. */
   readonly policy: string;
   readonly step: string;
   readonly iova: number;
@@ -106,7 +106,7 @@ export interface DropSink {
    * Says that from now on writes to these pages may go unnoticed, though no dirt was dropped yet: an entry that holds Dirty
    * was not flushed, a domain does not track. Sending a page does not end it.
    */
-  blinded(nowNs: number, source: string, cause: string, firstPage: number, count: number): void;
+  blinded(nowNs: number, source: string, cause: string, firstPage: number, count: number, place?: DropPlace): void;
 }
 
 /** Takes an event and returns its index in the run. */

@@ -19,7 +19,7 @@
 
 import type { DirtyBitmap } from '../core/bitmap.ts';
 import type { Costs } from '../core/costs.ts';
-import type { DropSink, HarvestReport } from '../core/ports.ts';
+import type { DropPlace, DropSink, HarvestReport } from '../core/ports.ts';
 import type { Domain } from '../iommu/domain.ts';
 import { POWER_OF_TWO } from '../iommu/leafchoice.ts';
 import { DirtyRuns, runsWithout } from '../iommu/runs.ts';
@@ -28,6 +28,7 @@ import type { RamSection } from '../viommu/ram-map.ts';
 import type { Type1Bitmaps } from '../viommu/type1-bitmaps.ts';
 import { LAST_OF_REPEATED } from '../viommu/unmap-causes.ts';
 import type { BlockGrain } from './block-grain.ts';
+import { EntryBefore } from './entry-words.ts';
 import { askForMappings, bitmapsNs, readsTogether } from './sync-calls.ts';
 import type { QueryRange } from './sync-calls.ts';
 
@@ -89,9 +90,12 @@ function readSections(sync: Sync, domain: Domain, sections: readonly RamSection[
     const { gpaPage, ramPage, pages } = section;
     const first = gpaPage / scale;
     const count = pages / scale;
-    if (sync.dropLastOfReplicated) sayLastOfRepeated(sync, domain, gpaPage, ramPage, pages);
+    const omitted = sync.dropLastOfReplicated ? lastOfRepeated(domain, gpaPage, pages) : null;
+    const entry = flush === 'after-clear' ? null : firstDirty(domain, first, count, runs);
     runs.reset();
     domain.table.readDirty(first, count, { clear: true, dropLastOfReplicated: sync.dropLastOfReplicated }, runs);
+    if (omitted !== null) sayLastOfRepeated(sync, omitted, ramPage - gpaPage, scale);
+    const unflushed = entry?.place(`flush ${flush}`, 'read-and-clear');
     const { entries } = domain.table.cost;
     report.entriesTouched += entries;
     report.durationNs += entries * costs.pte_walk;
@@ -103,7 +107,7 @@ function readSections(sync: Sync, domain: Domain, sections: readonly RamSection[
       into.setRange(ramPage + (from - gpaPage), to - from);
       report.pages += to - from;
       if (flush !== 'after-clear')
-        sync.drop.blinded(nowNs, sync.name, UNFLUSHED, ramPage + (from - gpaPage), to - from);
+        sync.drop.blinded(nowNs, sync.name, UNFLUSHED, ramPage + (from - gpaPage), to - from, unflushed);
     }
     report.durationNs += sync.grain.splitFound(nowNs + report.durationNs, domain, runs, section);
   }
@@ -126,7 +130,7 @@ export function syncMappings(sync: Sync, domain: Domain, mappings: GuestMappings
       domain.table.readDirty(iovaPage, pages, { clear: false }, runs);
       for (let r = 0; r < runs.length; r++) {
         const at = ramPage + (runs.firsts[r]! - iovaPage);
-        sync.drop.dropped(sync.nowNs, sync.name, BEHIND_HOLE, at, runs.counts[r]!);
+        sync.drop.dropped(sync.nowNs, sync.name, BEHIND_HOLE, at, runs.counts[r]!, unread(domain, runs.firsts[r]!));
       }
     });
     return;
@@ -138,13 +142,18 @@ export function syncMappings(sync: Sync, domain: Domain, mappings: GuestMappings
     elapsedNs += costs.iotlb_flush;
     sync.advanceDma(sync.nowNs + elapsedNs);
   }
+  const omissions: { readonly omitted: Omitted; readonly offset: number }[] = [];
   if (sync.dropLastOfReplicated) {
     mappings.forEach((iovaPage, ramPage, pages) => {
-      sayLastOfRepeated(sync, domain, iovaPage, ramPage, pages);
+      const omitted = lastOfRepeated(domain, iovaPage, pages);
+      if (omitted !== null) omissions.push({ omitted, offset: ramPage - iovaPage });
     });
   }
+  const entry = flush === 'after-clear' ? null : firstDirty(domain, 0, granulesOf(domain), runs);
   runs.reset();
   readAll(domain, runs, sync.dropLastOfReplicated);
+  for (const { omitted, offset } of omissions) sayLastOfRepeated(sync, omitted, offset, 1);
+  const unflushed = entry?.place(`flush ${flush}`, 'read-and-clear');
   for (let r = 0; r < runs.length; r++) {
     const page = runs.firsts[r]!;
     for (let i = 0; i < runs.counts[r]!; i++) {
@@ -152,7 +161,7 @@ export function syncMappings(sync: Sync, domain: Domain, mappings: GuestMappings
       if (ramPage < 0) continue;
       into.set(ramPage);
       report.pages++;
-      if (flush !== 'after-clear') sync.drop.blinded(sync.nowNs, sync.name, UNFLUSHED, ramPage, 1);
+      if (flush !== 'after-clear') sync.drop.blinded(sync.nowNs, sync.name, UNFLUSHED, ramPage, 1, unflushed);
     }
   }
   if (flush === 'after-clear') {
@@ -170,10 +179,25 @@ export function syncMappings(sync: Sync, domain: Domain, mappings: GuestMappings
 
 /** Reads and clears every leaf of a domain. */
 export function readAll(domain: Domain, runs: DirtyRuns, dropLastOfReplicated = false): void {
-  const { iovaBits, granuleShift, signExtended } = domain.table.format;
-  const granules = POWER_OF_TWO[iovaBits - granuleShift - (signExtended ? 1 : 0)]!;
-  domain.table.readDirty(0, granules, { clear: true, dropLastOfReplicated }, runs);
+  domain.table.readDirty(0, granulesOf(domain), { clear: true, dropLastOfReplicated }, runs);
 }
+
+/** All that the format can map from 0. */
+function granulesOf({ table }: Domain): number {
+  const { iovaBits, granuleShift, signExtended } = table.format;
+  return POWER_OF_TWO[iovaBits - granuleShift - (signExtended ? 1 : 0)]!;
+}
+
+/** The first dirty entry of a range, before a step cleans it. */
+function firstDirty(domain: Domain, first: number, count: number, runs: DirtyRuns): EntryBefore | null {
+  runs.reset();
+  domain.table.readDirty(first, count, { clear: false }, runs);
+  return runs.length === 0 ? null : new EntryBefore(domain, runs.firsts[0]!);
+}
+
+/** An entry that holds dirt which nobody asks for. */
+const unread = (domain: Domain, granule: number): DropPlace =>
+  new EntryBefore(domain, granule).place('query space', 'none');
 
 function flushesFirst({ flush }: Sync, domain: Domain): boolean {
   return flush === 'before-clear' || (flush === 'after-clear' && domain.iotlb.held);
@@ -190,23 +214,36 @@ function sayBehindHole(sync: Sync, domain: Domain, section: RamSection): void {
   domain.table.readDirty(section.gpaPage / scale, section.pages / scale, { clear: false }, sync.runs);
   for (let r = 0; r < sync.runs.length; r++) {
     const first = section.ramPage + (sync.runs.firsts[r]! * scale - section.gpaPage);
-    sync.drop.dropped(sync.nowNs, sync.name, BEHIND_HOLE, first, sync.runs.counts[r]! * scale);
+    const place = unread(domain, sync.runs.firsts[r]!);
+    sync.drop.dropped(sync.nowNs, sync.name, BEHIND_HOLE, first, sync.runs.counts[r]! * scale, place);
   }
 }
 
-/** Names the pages that the defect is about to leave out: dirty by a right read, and not by the faulty one. */
-function sayLastOfRepeated(sync: Sync, domain: Domain, gpaPage: number, ramPage: number, pages: number): void {
+/** Pages that a faulty read leaves out though it cleans them, and the entry of the first. */
+interface Omitted {
+  readonly runs: DirtyRuns;
+  readonly entry: EntryBefore;
+}
+
+/** What the defect is about to leave out: dirty by a right read, and not by the faulty one. */
+function lastOfRepeated(domain: Domain, gpaPage: number, pages: number): Omitted | null {
   const scale = pagesPerGranule(domain);
   const right = new DirtyRuns();
   domain.table.readDirty(gpaPage / scale, pages / scale, { clear: false }, right);
-  if (right.length === 0) return;
+  if (right.length === 0) return null;
   const faulty = new DirtyRuns();
   domain.table.readDirty(gpaPage / scale, pages / scale, { clear: false, dropLastOfReplicated: true }, faulty);
-  const omitted = new DirtyRuns();
-  runsWithout(right, faulty, omitted);
-  for (let r = 0; r < omitted.length; r++) {
-    const first = ramPage + (omitted.firsts[r]! * scale - gpaPage);
-    sync.drop.dropped(sync.nowNs, sync.name, LAST_OF_REPEATED, first, omitted.counts[r]! * scale);
+  const runs = new DirtyRuns();
+  runsWithout(right, faulty, runs);
+  return runs.length === 0 ? null : { runs, entry: new EntryBefore(domain, runs.firsts[0]!) };
+}
+
+/** Names them when the faulty read has cleaned them; `offset`: from a page of the domain to the page of RAM. */
+function sayLastOfRepeated(sync: Sync, { runs, entry }: Omitted, offset: number, scale: number): void {
+  const place = entry.place('read and clear', 'read-and-clear');
+  for (let r = 0; r < runs.length; r++) {
+    const first = offset + runs.firsts[r]! * scale;
+    sync.drop.dropped(sync.nowNs, sync.name, LAST_OF_REPEATED, first, runs.counts[r]! * scale, place);
   }
 }
 

@@ -57,6 +57,8 @@ interface Blindness {
   /** When it began. */
   readonly timeNs: number;
   readonly pages: DirtyBitmap;
+  /** Of what was said first. */
+  readonly place: DropPlace | undefined;
   eventIndex: number;
 }
 
@@ -77,10 +79,10 @@ export class DropLedger {
     this.#blind.length = 0;
   }
 
-  blinded(nowNs: number, source: string, cause: string, first: number, count: number): void {
+  blinded(nowNs: number, source: string, cause: string, first: number, count: number, place?: DropPlace): void {
     let entry = this.#blind.find((known) => known.source === source && known.cause === cause);
     if (entry === undefined) {
-      entry = { source, cause, timeNs: nowNs, pages: new DirtyBitmap(this.#pages), eventIndex: -1 };
+      entry = { source, cause, timeNs: nowNs, pages: new DirtyBitmap(this.#pages), place, eventIndex: -1 };
       this.#blind.push(entry);
     }
     entry.pages.setRange(first, count);
@@ -107,14 +109,14 @@ export class DropLedger {
   emit(nowNs: number, emit: EmitEvent): void {
     for (const entry of this.#blind) {
       if (entry.eventIndex >= 0) continue;
-      const { source, cause, timeNs, pages } = entry;
+      const { source, cause, timeNs, pages, place } = entry;
       entry.eventIndex = emit({
         timeNs,
         durationNs: 0,
         kind: 'loss',
         source,
         text: `${source}: ${cause}`,
-        detail: { cause, pages: pages.count, firstPage: pages.nextSet(0) },
+        detail: { cause, pages: pages.count, firstPage: pages.nextSet(0), ...placeDetail(place) },
       });
     }
     for (const entry of this.#causes) {

@@ -148,8 +148,8 @@ export class Oracle implements DropSink {
     this.#ledger.dropped(nowNs, source, cause, first, count, place);
   }
 
-  blinded(nowNs: number, source: string, cause: string, first: number, count: number): void {
-    this.#ledger.blinded(nowNs, source, cause, first, count);
+  blinded(nowNs: number, source: string, cause: string, first: number, count: number, place?: DropPlace): void {
+    this.#ledger.blinded(nowNs, source, cause, first, count, place);
   }
 
   /** Turns the drops since the last call into one event per source and cause. */

@@ -42,8 +42,8 @@ export interface Budget {
   spend(pieces: number, path: string): void;
 }
 
-/** Bits shown as hexadecimal, at most. Longer bitmaps (an IOVA range of terabytes) show their runs only. */
-export const BITS_SHOWN_MAX = 1 << 27;
+/** Bits shown as hexadecimal, at most: as many as the largest memory has pages (4 TiB). Longer ranges show their runs only. */
+export const BITS_SHOWN_MAX = 1 << 30;
 
 /** Bits written out at the cost of one piece of work. */
 const BITS_PER_WORK = 32;

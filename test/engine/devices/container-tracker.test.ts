@@ -14,6 +14,11 @@ const LOG = { pageBytes: 4096 };
 /** A device that writes one page after another in a region that its IOTLB holds whole: entries stay dirty. */
 const aSmallRing = { region: { firstPage: 1000, pages: 32 }, burstBytes: 4096, bytesPerSecond: 4096 * 1e6 };
 
+/** Bit 6 of an AMD v1 entry. */
+const DIRTY = 0x40;
+const dirtyBefore = ({ places }: Bench): boolean[] => places.map(({ beforeLo }) => (beforeLo & DIRTY) !== 0);
+const dirtyAfter = ({ places }: Bench): boolean[] => places.map(({ afterLo }) => (afterLo & DIRTY) !== 0);
+
 describe('tracking of one VFIO container', () => {
   it('a page written between two syncs is in the second', () => {
     const bench = new Bench([aDevice('nic', { burstBytes: 4096 })]);
@@ -62,6 +67,9 @@ describe('tracking of one VFIO container', () => {
     expect(bench.lost.length).toBeGreaterThan(0);
     // Each lost page was named when its bit was cleared.
     const named = bench.blinded.filter(({ cause }) => cause === UNFLUSHED);
+    expect(bench.places[0]).toMatchObject({ policy: `flush ${flush}`, step: 'read-and-clear', format: 'amd-v1' });
+    expect(new Set(dirtyBefore(bench))).toEqual(new Set([true]));
+    expect(new Set(dirtyAfter(bench))).toEqual(new Set([false]));
     expect(
       bench.lost.every((page) => named.some(({ firstPage, count }) => page >= firstPage && page < firstPage + count)),
     ).toBe(true);
@@ -213,6 +221,11 @@ describe('tracking of one VFIO container', () => {
       const bench = lostWith(true);
       expect(bench.lost).toHaveLength(64);
       expect(bench.dropped).toEqual([{ cause: BEHIND_HOLE, firstPage: 2000, count: 64 }]);
+      // The entry of the page keeps the Dirty bit (6) that nobody asked for.
+      const iova = (0x10_0000 + 2000 - 1024) * 4096;
+      expect(bench.places).toMatchObject([{ policy: 'query space', format: 'amd-v1', iova }]);
+      expect(dirtyBefore(bench)).toEqual([true]);
+      expect(dirtyAfter(bench)).toEqual([true]);
     });
 
     it('would lose nothing if the walk passed over holes', () => {
@@ -236,6 +249,9 @@ describe('tracking of one VFIO container', () => {
     const bench = lostWith(true);
     expect(bench.lost).toEqual([1024 + 15, 1024 + 31, 1024 + 47, 1024 + 63]);
     expect(new Set(bench.dropped.map((d) => d.cause))).toEqual(new Set([LAST_OF_REPEATED]));
+    expect(bench.places).toHaveLength(bench.dropped.length);
+    expect(new Set(dirtyBefore(bench))).toEqual(new Set([true]));
+    expect(new Set(dirtyAfter(bench))).toEqual(new Set([false]));
   });
 
   it('a mixed container falls back to everything; with the defect the untracked device is not seen', () => {

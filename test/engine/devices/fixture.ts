@@ -4,6 +4,7 @@ import { DirtyBitmap } from '../../../engine/core/bitmap.ts';
 import { costsWith } from '../../../engine/core/costs.ts';
 import type { CostName } from '../../../engine/core/costs.ts';
 import type { RunEvent } from '../../../engine/core/events.ts';
+import type { DropPlace } from '../../../engine/core/ports.ts';
 import { Scheduler } from '../../../engine/core/scheduler.ts';
 import type { DeviceConfig, DeviceKind, TrafficConfig } from '../../../engine/devices/config.ts';
 import type { RackOptions } from '../../../engine/devices/rack-options.ts';
@@ -64,6 +65,8 @@ export class Bench {
   readonly reported = new DirtyBitmap(RAM_PAGES);
   readonly dropped: Dropped[] = [];
   readonly blinded: Dropped[] = [];
+  /** What steps told of the entries whose dirt they lost. */
+  readonly places: DropPlace[] = [];
   readonly events: RunEvent[] = [];
 
   constructor(devices: readonly DeviceConfig[], overrides: Overrides = {}) {
@@ -77,8 +80,14 @@ export class Bench {
       absent: [],
       written: (name) => this.written.get(name)!,
       drop: {
-        dropped: (_nowNs, _source, cause, firstPage, count) => this.dropped.push({ cause, firstPage, count }),
-        blinded: (_nowNs, _source, cause, firstPage, count) => this.blinded.push({ cause, firstPage, count }),
+        dropped: (_nowNs, _source, cause, firstPage, count, place) => {
+          this.dropped.push({ cause, firstPage, count });
+          if (place !== undefined) this.places.push(place);
+        },
+        blinded: (_nowNs, _source, cause, firstPage, count, place) => {
+          this.blinded.push({ cause, firstPage, count });
+          if (place !== undefined) this.places.push(place);
+        },
       },
       emit: (event) => this.events.push(event),
       ...overrides,
