@@ -251,7 +251,7 @@ export function touchOne(port: DmaPort, page: number, write: boolean): void {
   const { result, written, domain } = port;
   const { granuleShift } = domain.table.format;
   const scale = granuleShift >= 12 ? 1 << (granuleShift - 12) : 1 / (1 << (12 - granuleShift));
-  const granule = Math.floor(page / scale);
+  const granule = scale === 1 ? page : Math.floor(page / scale);
   const pa = port.access(granule, write);
   if (pa < 0) {
     if (result.faults < FAULTS_LISTED) result.faultPages[result.faults] = page;
@@ -259,7 +259,8 @@ export function touchOne(port: DmaPort, page: number, write: boolean): void {
     return;
   }
   if (!write) return;
-  const ramPage = Math.floor((pa + (page / scale - granule)) * scale) - HOST_BASE_PAGE;
+  const physical = scale === 1 ? pa : Math.floor((pa + (page / scale - granule)) * scale);
+  const ramPage = physical - HOST_BASE_PAGE;
   // Addresses outside guest RAM (a peer device's memory) are nobody's page.
   if (ramPage >= 0 && ramPage < written.pages && written.set(ramPage)) result.newlyWritten++;
 }

@@ -4,7 +4,7 @@ import type { DirtyBitmap } from '../core/bitmap.ts';
 import type { Domain } from './domain.ts';
 import { READ, WRITE } from './formats/format.ts';
 import type { Iotlb } from './iotlb.ts';
-import { POWER_OF_TWO } from './leafchoice.ts';
+import { offsetInLeaf } from './leafchoice.ts';
 
 /** Host physical page at which guest RAM page 0 lies: 4 GiB. */
 export const HOST_BASE_PAGE = 0x100000;
@@ -85,8 +85,7 @@ export class DmaPort {
     if (way >= 0 && (atc.flags[way]! & (write ? WRITE : READ)) !== 0) {
       atc.counters.hits++;
       result.atcHits++;
-      const size = POWER_OF_TWO[atc.sizeOf(way)]!;
-      return atc.pa[way]! + (granule - Math.floor(granule / size) * size);
+      return atc.pa[way]! + offsetInLeaf(granule, atc.sizeOf(way));
     }
     atc.counters.misses++;
     result.atcMisses++;

@@ -7,11 +7,11 @@ import { CACHED_DIRTY, CACHED_HELD } from './iotlb.ts';
 import type { Iotlb } from './iotlb.ts';
 import { canBeDirty, isDirty, isReadable, isWritable, leafAddress, leafSizeLog2 } from './entry.ts';
 import { setDirty } from './hardware.ts';
-import { POWER_OF_TWO } from './leafchoice.ts';
+import { offsetInLeaf } from './leafchoice.ts';
 import type { PageTable } from './pagetable.ts';
 import { trackingHardwareOf } from './trackinghardware.ts';
 import type { TrackingHardware } from './trackinghardware.ts';
-import { findEntry } from './walking.ts';
+import { findCached } from './walking.ts';
 
 export interface DomainOptions {
   /** Tag of its IOTLB entries; unique among the domains that share an IOTLB. */
@@ -97,8 +97,7 @@ export class Domain {
       const flags = iotlb.flags[way]!;
       if ((flags & needed) !== 0) {
         iotlb.counters.hits++;
-        const size = POWER_OF_TWO[iotlb.sizeOf(way)]!;
-        const pa = iotlb.pa[way]! + (granule - Math.floor(granule / size) * size);
+        const pa = iotlb.pa[way]! + offsetInLeaf(granule, iotlb.sizeOf(way));
         if (!write || (flags & CACHED_DIRTY) !== 0 || !this.recording) return pa;
         if (iotlb.held) {
           this.dirtySets++;
@@ -117,7 +116,7 @@ export class Domain {
   private walk(granule: number, needed: number, way: number): number {
     const { table, iotlb, id } = this;
     const { format, arena } = table;
-    const e = table.inRange(granule, 1) ? findEntry(table, granule) : -1;
+    const e = table.inRange(granule, 1) ? findCached(table, granule) : -1;
     const lo = e < 0 ? 0 : arena.words[2 * e]!;
     const hi = e < 0 ? 0 : arena.words[2 * e + 1]!;
     const readable = e >= 0 && isReadable(format, lo, hi);
@@ -141,7 +140,6 @@ export class Domain {
     const flags =
       (readable ? READ : 0) | (writable ? WRITE : 0) | (dirty ? CACHED_DIRTY : 0) | (held ? CACHED_HELD : 0);
     if (!uncached) iotlb.fill(id, granule, log2, pa, e, flags);
-    const size = POWER_OF_TWO[log2]!;
-    return pa + (granule - Math.floor(granule / size) * size);
+    return pa + offsetInLeaf(granule, log2);
   }
 }

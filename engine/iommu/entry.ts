@@ -2,7 +2,7 @@
 import { READ, WRITE } from './formats/format.ts';
 import type { PteFormat } from './formats/format.ts';
 import { TABLE_BASE_HI } from './arena.ts';
-import { POWER_OF_TWO } from './leafchoice.ts';
+import { offsetInLeaf } from './leafchoice.ts';
 
 const UNITS_IN_LO = 0x100000;
 /** Bits 51:32 of a word, as far as any format's table address goes, without TABLE_BASE_HI. */
@@ -65,9 +65,15 @@ export function leafSizeLog2(row: PteFormat, level: number, lo: number, hi: numb
 
 /** The granule of physical memory at which a leaf of 2^log2 granules starts. Low bits that say something else (size, nT) are cut. */
 export function leafAddress(row: PteFormat, log2: number, lo: number, hi: number): number {
-  const granule = ((hi & row.addressHi) * UNITS_IN_LO + (lo >>> 12)) / unitsPerGranule(row);
-  const size = POWER_OF_TWO[log2]!;
-  return Math.floor(granule / size) * size;
+  const granule = addressGranule(row, lo, hi);
+  return granule - offsetInLeaf(granule, log2);
+}
+
+/** The address field in granules; by shifts where it is below 8 TiB. Low bits that are no whole granule are cut. */
+function addressGranule(row: PteFormat, lo: number, hi: number): number {
+  const unitsHi = hi & row.addressHi;
+  if (unitsHi <= 0x7ff) return ((unitsHi << 20) | (lo >>> 12)) >>> (row.granuleShift - row.addressUnitShift);
+  return Math.floor((unitsHi * UNITS_IN_LO + (lo >>> 12)) / unitsPerGranule(row));
 }
 
 export function unitsPerGranule(row: PteFormat): number {

@@ -10,7 +10,7 @@
 // Left out: prefetching, caching of faults, separate caches per level (see structurecache.ts).
 import { canBeDirty, dirtied, isDirty, leafAddress } from './entry.ts';
 import { markDirty } from './arena.ts';
-import { POWER_OF_TWO } from './leafchoice.ts';
+import { POWER_OF_TWO, leafNumber } from './leafchoice.ts';
 import { DirtyRuns } from './runs.ts';
 import type { TableState } from './tablestate.ts';
 
@@ -68,7 +68,7 @@ export class Iotlb {
   /** How many entries have keys in each block of 16 (modulo its length): where 0, nothing is cached and no way need be looked at. */
   readonly presence = new Uint16Array(PRESENCE);
   /** log2 sizes that have entries, ascending. */
-  sizes: number[] = [];
+  readonly sizes: number[] = [];
   readonly counters: IotlbCounters = {
     hits: 0,
     misses: 0,
@@ -109,9 +109,9 @@ export class Iotlb {
 
   /** The way that translates `granule` for `domain`, or -1. Moves the hand; counts nothing. */
   find(domain: number, granule: number): number {
-    for (const log2 of this.sizes) {
-      const key = Math.floor(granule / POWER_OF_TWO[log2]!);
-      const way = this.findKey(domain, key, log2);
+    const { sizes } = this;
+    for (let i = 0; i < sizes.length; i++) {
+      const way = this.findKey(domain, leafNumber(granule, sizes[i]!), sizes[i]!);
       if (way >= 0) return way;
     }
     return -1;
@@ -119,7 +119,7 @@ export class Iotlb {
 
   /** Puts a leaf in; evicts what the hand points at. Answers the way. */
   fill(domain: number, granule: number, log2: number, pa: number, entry: number, flags: number): number {
-    const key = Math.floor(granule / POWER_OF_TWO[log2]!);
+    const key = leafNumber(granule, log2);
     const keyLo = key | 0;
     const set = keyLo & (this.sets - 1);
     const hand = this.hand[set]!;
@@ -132,21 +132,24 @@ export class Iotlb {
     this.owner[way] = domain;
     this.keyLo[way] = keyLo;
     this.presence[(keyLo >>> PRESENCE_SHIFT) & PRESENCE_MASK]!++;
-    this.tag[way] = (log2 << SIZE_SHIFT) | Math.floor(key / TWO_32);
+    this.tag[way] = tagOf(key, log2);
     this.pa[way] = pa;
     if (this.held) this.entry[way] = entry;
     this.flags[way] = flags;
-    if (++this.countBySize[log2]! === 1) this.listSizes();
+    if (++this.countBySize[log2]! === 1) this.listSize(log2);
     return way;
   }
 
   /** Invalidates whatever translates one granule. */
   invalidatePage(domain: number, granule: number): void {
     this.counters.pageInvalidations++;
-    let way = this.find(domain, granule);
-    while (way >= 0) {
-      this.invalidateWay(way);
-      way = this.find(domain, granule);
+    const { sizes } = this;
+    for (let i = 0; i < sizes.length;) {
+      const log2 = sizes[i]!;
+      const way = this.findKey(domain, leafNumber(granule, log2), log2);
+      if (way >= 0) this.invalidateWay(way);
+      // Its size may have left the list with it.
+      if (sizes[i] === log2) i++;
     }
   }
 
@@ -205,7 +208,7 @@ export class Iotlb {
 
   private findKey(domain: number, key: number, log2: number): number {
     const keyLo = key | 0;
-    const tag = (log2 << SIZE_SHIFT) | Math.floor(key / TWO_32);
+    const tag = tagOf(key, log2);
     if (this.presence[(keyLo >>> PRESENCE_SHIFT) & PRESENCE_MASK] === 0) return -1;
     const set = keyLo & (this.sets - 1);
     const first = set * this.ways;
@@ -231,7 +234,7 @@ export class Iotlb {
     this.presence[(this.keyLo[way]! >>> PRESENCE_SHIFT) & PRESENCE_MASK]!--;
     this.owner[way] = NOBODY;
     this.flags[way] = 0;
-    if (--this.countBySize[log2]! === 0) this.listSizes();
+    if (--this.countBySize[log2]! === 0) this.unlistSize(log2);
   }
 
   /**
@@ -261,10 +264,23 @@ export class Iotlb {
     markDirty(table.arena, e);
   }
 
-  private listSizes(): void {
-    this.sizes = [];
-    for (let log2 = 0; log2 < this.countBySize.length; log2++) {
-      if (this.countBySize[log2]! > 0) this.sizes.push(log2);
-    }
+  /** The first entry of a size comes. A guest that maps and unmaps one buffer does this for each: no search, no new list. */
+  private listSize(log2: number): void {
+    const { sizes } = this;
+    let at = sizes.length;
+    for (; at > 0 && sizes[at - 1]! > log2; at--) sizes[at] = sizes[at - 1]!;
+    sizes[at] = log2;
   }
+
+  /** The last entry of a size goes. */
+  private unlistSize(log2: number): void {
+    const { sizes } = this;
+    for (let at = sizes.indexOf(log2); at + 1 < sizes.length; at++) sizes[at] = sizes[at + 1]!;
+    sizes.pop();
+  }
+}
+
+/** What a way keeps of a leaf beside bits 31:0 of its number. */
+function tagOf(key: number, log2: number): number {
+  return (log2 << SIZE_SHIFT) | (key >= 0 && key < TWO_32 ? 0 : Math.floor(key / TWO_32));
 }

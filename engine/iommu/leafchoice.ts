@@ -10,6 +10,19 @@ function powersOfTwo(count: number): number[] {
   return powers;
 }
 
+/** Number of the leaf of 2^log2 granules that a granule lies in; by a shift wherever 31 bits do, that is below 8 TiB. */
+export function leafNumber(granule: number, log2: number): number {
+  if (granule >= 0 && granule <= 0x7fffffff && log2 < 31) return granule >>> log2;
+  return Math.floor(granule / POWER_OF_TWO[log2]!);
+}
+
+/** Granules from the start of that leaf. */
+export function offsetInLeaf(granule: number, log2: number): number {
+  if (granule >= 0 && granule <= 0x7fffffff && log2 < 31) return granule & ((1 << log2) - 1);
+  const size = POWER_OF_TWO[log2]!;
+  return granule - Math.floor(granule / size) * size;
+}
+
 /** Whether 2^log2 divides n; n up to 2^53. */
 export function isAligned(n: number, log2: number): boolean {
   const power = POWER_OF_TWO[log2]!;

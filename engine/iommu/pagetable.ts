@@ -44,12 +44,11 @@ export interface Leaf {
 export class PageTable extends TableState {
   /** Whether [first, first + count) are IOVAs of this format. */
   inRange(first: number, count: number): boolean {
-    const { iovaBits, granuleShift, signExtended } = this.format;
     const end = first + count;
-    if (!signExtended) return first >= 0 && end <= POWER_OF_TWO[iovaBits - granuleShift]!;
-    const half = POWER_OF_TWO[iovaBits - 1 - granuleShift]!;
+    if (end <= this.granulesUp) return first >= 0;
+    const { granuleShift, signExtended } = this.format;
     const all = POWER_OF_TWO[64 - granuleShift]!;
-    return first < half ? first >= 0 && end <= half : first >= all - half && end <= all;
+    return signExtended && first >= all - this.granulesUp && end <= all;
   }
 
   /**

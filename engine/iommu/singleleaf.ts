@@ -5,7 +5,7 @@ import { markDirty } from './arena.ts';
 import * as entry from './entry.ts';
 import { WRITE } from './formats/format.ts';
 import type { TableState } from './tablestate.ts';
-import { isAboveTop, leadTo } from './walking.ts';
+import { findCached } from './walking.ts';
 
 /** Answers of `takeSingle`. */
 export const NOT_TAKEN = -1;
@@ -31,18 +31,13 @@ export function mapSingle(table: TableState, granule: number, pa: number, access
 
 /** Unmaps one granule that has a leaf of its own and says whether its word was dirty; NOT_TAKEN leaves everything as it is. */
 export function takeSingle(table: TableState, granule: number): number {
-  let e = entryOf(table, granule);
-  if (e < 0) {
-    // Walk once; the structure cache then knows the leaf table for its other granules too.
-    if (!(granule <= 0x7fffffff) || isAboveTop(table, granule)) return NOT_TAKEN;
-    e = leadTo(table, granule);
-    if (e < 0 || table.foundLevel !== 0) return NOT_TAKEN;
-  }
+  if (!(granule <= 0x7fffffff)) return NOT_TAKEN;
+  const e = findCached(table, granule);
+  if (e < 0 || table.foundLevel !== 0) return NOT_TAKEN;
   const { format } = table;
   const { words } = table.arena;
   const lo = words[2 * e]!;
   const hi = words[2 * e + 1]!;
-  if ((lo & format.presentLo) === 0) return NOT_TAKEN;
   if (format.replicaLo !== 0 && (lo & format.replicaLo) === format.replicaLo) return NOT_TAKEN;
   words[2 * e] = 0;
   words[2 * e + 1] = 0;

@@ -27,6 +27,8 @@ export class TableState {
   readonly cost: OperationCost = noCost();
   /** What `lo & format.tableMaskLo` of a table entry is, by level. */
   readonly tableTestLo: Int32Array;
+  /** IOVAs from 0 upwards that the format has; a sign-extended one has as many again at the other end. */
+  readonly granulesUp: number;
   /** Slot of the top table, and how many levels there are. */
   root: number;
   levels: number;
@@ -46,6 +48,8 @@ export class TableState {
     this.leafSizes = allowedSizes(format, options.pageSizes);
     this.arena = new TableArena(1 << (format.indexBits - 9), options.tablesHint ?? 8);
     this.tableTestLo = Int32Array.from({ length: format.levelsMax }, (_, level) => entry.tableTestLo(format, level));
+    const { iovaBits, granuleShift, signExtended } = format;
+    this.granulesUp = POWER_OF_TWO[iovaBits - granuleShift - (signExtended ? 1 : 0)]!;
     this.cache = new StructureCache(format.indexBits);
     this.root = this.arena.allocate();
     this.levels = format.levelsAtStart;
