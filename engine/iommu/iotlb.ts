@@ -145,11 +145,10 @@ export class Iotlb {
     this.counters.pageInvalidations++;
     const { sizes } = this;
     for (let i = 0; i < sizes.length;) {
-      const log2 = sizes[i]!;
-      const way = this.findKey(domain, leafNumber(granule, log2), log2);
+      const way = this.findKey(domain, leafNumber(granule, sizes[i]!), sizes[i]!);
+      // Its size may leave the list with it; or a leaf is there twice, when a smaller, stale one was looked at first.
       if (way >= 0) this.invalidateWay(way);
-      // Its size may have left the list with it.
-      if (sizes[i] === log2) i++;
+      else i++;
     }
   }
 

@@ -95,6 +95,21 @@ describe('IOTLB', () => {
     }
   });
 
+  it('invalidating a page removes a block that is there twice, once found behind a stale smaller leaf', () => {
+    const domain = aDomain(undefined, { pageSizes: [2 ** 12, 2 ** 21] });
+    domain.table.map(0, 1024, 1, READ);
+    domain.access(0, false);
+    domain.table.unmap(0, 1);
+    domain.table.map(0, 1024, 512, RW);
+    domain.access(512 - 1, true); // the block
+    domain.access(0, true); // the stale leaf does not permit it; the walk finds the block
+    expect(domain.iotlb.used).toBe(2);
+    domain.table.unmap(0, 512);
+    domain.iotlb.invalidatePage(1, 0);
+    expect(domain.iotlb.used).toBe(0);
+    expect(domain.access(5, true)).toBe(-1);
+  });
+
   it('separates IOVAs that differ only above bit 32 of their page number', () => {
     const domain = aDomain();
     domain.table.map(7, 100, 1, RW);
