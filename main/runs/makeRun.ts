@@ -33,12 +33,14 @@ export async function makeRun(
     if (writer === undefined) throw new Error('a producer must begin with the head');
     return writer;
   };
+  let ended = false;
   const heartbeat = setInterval(() => {
     try {
       writer?.heartbeat();
     } catch {
       // The writer has given up (disk full); the next sample or the end brings the error to light where it can be told.
     }
+    if (ended && writer?.isSettled === true) clearInterval(heartbeat);
   }, HEARTBEAT_MS);
   try {
     await produce(
@@ -67,6 +69,9 @@ export async function makeRun(
     writer?.fail(error instanceof Error ? error.message : String(error));
     throw error;
   } finally {
-    clearInterval(heartbeat);
+    ended = true;
+    // A full disk may have room again later for how it ended; nobody waits for that.
+    if (writer?.isSettled === false) heartbeat.unref();
+    else clearInterval(heartbeat);
   }
 }

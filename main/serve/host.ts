@@ -21,6 +21,8 @@ export interface Host {
 export async function startHost({ storeFile, port, qemuAllowed, say }: HostOptions): Promise<Host> {
   // The core starts while the window is built, if it is.
   const starting = CoreThread.start({ storeFile, qemuAllowed, version: version(), host: 'browser' });
+  // It may fail before the window is there; told below.
+  starting.catch(() => undefined);
   const trouble = await ensureWindow(say).catch((error: unknown) => String(error));
   const core = await starting;
   if (trouble !== undefined) say(trouble);

@@ -9,10 +9,11 @@
 //
 // Not promised: to find damage inside a large file when it is opened (up to QUICK_CHECK_BYTES it is; beyond, chunks have
 // checksums and SQLite reports broken pages when they are read).
-import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readSync, readdirSync, readFileSync } from 'node:fs';
 import { fsyncSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import Database from 'better-sqlite3';
+import { makeFolder } from './folder.ts';
 import { damaged, notAStore, StoreError, translating } from './errors.ts';
 
 /** "BrOu": SQLite's application_id of our files. */
@@ -55,7 +56,7 @@ export function openDatabase(path: string, options: OpenOptions = {}): Database.
   const file = path === IN_MEMORY ? path : resolve(path);
   const migrations = options.migrations ?? shippedMigrations();
   return translating(file, () => {
-    if (file !== IN_MEMORY) mkdirSync(dirname(file), { recursive: true });
+    if (file !== IN_MEMORY) makeFolder(dirname(file));
     const size = file === IN_MEMORY ? 0 : recognise(file, migrations.length);
     const db = new Database(file, { timeout: BUSY_MS });
     try {

@@ -42,7 +42,8 @@ export function translated(file: string, error: unknown): unknown {
   const code = errorCode(error);
   if (code === undefined) return error;
   const say = (kind: StoreTrouble, message: string): StoreError => new StoreError(kind, file, message, error);
-  if (code.startsWith('SQLITE_FULL') || code === 'ENOSPC') {
+  // SHMSIZE: the index beside a store, which readers need too.
+  if (code.startsWith('SQLITE_FULL') || code === 'SQLITE_IOERR_SHMSIZE' || code === 'ENOSPC' || code === 'EDQUOT') {
     return say('full', `the disk is full: nothing more can be kept in ${file} (what was kept before is safe)`);
   }
   if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) {

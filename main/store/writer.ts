@@ -75,6 +75,8 @@ export class RunWriter {
   readonly #endedMs: number | null;
   #lastWriteMs: number;
   #open = false;
+  /** Why it was given up, as long as even that could not be written. */
+  #unwritten: string | undefined;
 
   constructor(db: Database.Database, file: string, run: NewRun, clock: () => number) {
     this.#db = db;
@@ -122,9 +124,15 @@ export class RunWriter {
     this.#heat = map;
   }
 
-  /** A sign of life; to be called now and then while the producer has nothing to say. */
+  /** A sign of life; to be called now and then while the producer has nothing to say, and as long as it is not settled. */
   heartbeat(): void {
     if (this.#open) this.flush();
+    else if (this.#unwritten !== undefined) this.#giveUp(this.#unwritten);
+  }
+
+  /** The store knows how it ended; false also of a run that was given up on a disk without room for that. */
+  get isSettled(): boolean {
+    return !this.#open && this.#unwritten === undefined;
   }
 
   /** Writes what is held. */
@@ -191,8 +199,11 @@ export class RunWriter {
     this.#release();
     try {
       markFailed(this.#db, this.id, reason, this.#clock());
+      this.#unwritten = undefined;
     } catch {
-      // Not even that (the disk is full): the run will be shown as interrupted when this process has ended.
+      // Not even that (the disk is full): the next heartbeat tries again. Meanwhile the store says that it runs, and that it was
+      // interrupted once this process has ended.
+      this.#unwritten = reason;
     }
   }
 

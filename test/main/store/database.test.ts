@@ -195,6 +195,13 @@ describe('opening', () => {
     expect(troubleOf(() => new Store(join(folder, 'locked', 'a.db'))).kind).toBe('unusable');
   });
 
+  it('where the system makes no folders says so at once', (context) => {
+    context.skip(process.platform !== 'linux', 'there is no /proc');
+    expect(() => new Store('/proc/brownout/deep/runs.db')).toThrow(
+      /^\/proc\/brownout\/deep\/runs\.db cannot be used: ENOENT/u,
+    );
+  });
+
   it('says when a folder on the way is a file', () => {
     const folder = aFolder();
     writeFileSync(join(folder, 'file'), '');
