@@ -1,64 +1,59 @@
-// `npm run screenshots [VIEW…]`: pictures of every view in both themes and three sizes, from a store with real runs of the examples,
-// into screenshots/ (ignored by git).
+// `npm run screenshots [NAME…]`: pictures of every view and of the states it can be in, in both themes and at several sizes, from stores
+// with real runs of the examples, into screenshots/ (ignored by git). NAME: of a scene (scenes.ts), or how the name of a picture begins.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import type { Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { join } from 'node:path';
 import { ROOT } from '../../main/setup/built.ts';
 import { chromiumFile, NO_CHROMIUM, startChromium } from './chromium.ts';
-import { fill } from './filled.ts';
 import { Lab } from './labHost.ts';
-import { VIEW_PLACES } from './views.ts';
+import { SCENES, type Picture, type Scene } from './scenes.ts';
 
-const SIZES = [
-  [1440, 900],
-  [1024, 700],
-  [2560, 1440],
-] as const;
+const FOLDER = join(ROOT, 'screenshots');
+const LOOK_MS = 400;
+const MOST_LOOKS = 25;
+/** What moves is looked at when there is something to see. */
+const MOVING_MS = 3_000;
 
-const wanted = process.argv.slice(2);
-const file = chromiumFile();
-if (file === undefined) {
-  console.error(NO_CHROMIUM);
-  process.exitCode = 1;
-} else {
-  const browser = await startChromium(file);
+async function takeScene(browser: Browser, scene: Scene, wanted: readonly string[]): Promise<void> {
   const lab = new Lab(browser);
-  const folder = join(ROOT, 'screenshots');
-  mkdirSync(folder, { recursive: true });
   try {
-    const filled = await fill(lab);
-    for (const { name, path, ready, openings = [] } of VIEW_PLACES) {
-      if (wanted.length > 0 && !wanted.includes(name)) continue;
-      for (const theme of ['light', 'dark'] as const) {
-        for (const [width, height] of SIZES) {
-          const page = await lab.open(path(filled), { theme, width, height, reducedMotion: true });
-          const take = async (what: string): Promise<void> => {
-            writeFileSync(join(folder, `${what}-${theme}-${width}x${height}.png`), await settled(page));
-          };
-          await ready(page).catch((error: unknown) => {
-            console.error(`${name}: ${String(error).split('\n')[0] ?? ''}`);
-            process.exitCode = 1;
-          });
-          await take(name);
-          for (const { name: what, open, close } of openings) {
-            await open(page);
-            await take(`${name}-${what}`);
-            await close(page);
-          }
-          await page.close();
-        }
-      }
-      console.log(`${name}: ${SIZES.length * 2 * (1 + openings.length)} pictures`);
+    for (const picture of await scene.prepare(lab)) {
+      if (wanted.length === 0 || wanted.some((name) => picture.name.startsWith(name))) await takePicture(lab, picture);
     }
     lab.check();
   } finally {
     await lab.close();
-    await browser.close();
   }
 }
 
-const LOOK_MS = 400;
-const MOST_LOOKS = 25;
+async function takePicture(lab: Lab, picture: Picture): Promise<void> {
+  const { name, path, ready, sizes, openings = [], moving = false } = picture;
+  for (const theme of ['light', 'dark'] as const) {
+    for (const [width, height] of sizes) {
+      const page = await lab.open(path, { theme, width, height, reducedMotion: true });
+      const take = async (what: string): Promise<void> => {
+        if (moving) await page.waitForTimeout(MOVING_MS);
+        const png = moving ? await page.screenshot() : await settled(page);
+        writeFileSync(join(FOLDER, `${what}-${theme}-${width}x${height}.png`), png);
+      };
+      try {
+        await ready(page);
+        await take(name);
+        for (const { name: what, open, close } of openings) {
+          await open(page);
+          await take(`${name}-${what}`);
+          await close(page);
+        }
+      } catch (error) {
+        console.error(`${name}, ${theme}, ${width}x${height}: ${String(error)}`);
+        process.exitCode = 1;
+        await take(name);
+      }
+      await page.context().close();
+    }
+  }
+  console.log(`${name}: ${sizes.length * 2 * (1 + openings.length)} pictures`);
+}
 
 /** The picture when nothing changes in it any more: fonts are in, what is fetched has come, charts are drawn. */
 async function settled(page: Page): Promise<Buffer> {
@@ -71,4 +66,21 @@ async function settled(page: Page): Promise<Buffer> {
     last = next;
   }
   return last;
+}
+
+const file = chromiumFile();
+if (file === undefined) {
+  console.error(NO_CHROMIUM);
+  process.exitCode = 1;
+} else {
+  const wanted = process.argv.slice(2);
+  const browser = await startChromium(file);
+  mkdirSync(FOLDER, { recursive: true });
+  try {
+    const scenes = SCENES.filter(({ name }) => wanted.includes(name));
+    const pictures = wanted.filter((name) => !SCENES.some((scene) => scene.name === name));
+    for (const scene of scenes.length > 0 ? scenes : SCENES) await takeScene(browser, scene, pictures);
+  } finally {
+    await browser.close();
+  }
 }

@@ -35,7 +35,7 @@ const byKey = (name: string, key: string): Opening => ({
   },
   close: gone,
 });
-const byButton = (name: string, button: RegExp): Opening => ({
+export const byButton = (name: string, button: RegExp): Opening => ({
   ...{ name, within: FLOATING },
   open: async (page) => {
     await page.getByRole('button', { name: button }).first().click();
@@ -63,10 +63,10 @@ const failedImport: Opening = {
   },
 };
 
-const heading = (page: Page): Promise<unknown> => page.locator('main').getByRole('heading').first().waitFor();
-const canvas = (page: Page): Promise<unknown> => page.locator('main canvas').first().waitFor();
+export const heading = (page: Page): Promise<unknown> => page.locator('main').getByRole('heading').first().waitFor();
+export const canvas = (page: Page): Promise<unknown> => page.locator('main canvas').first().waitFor();
 
-const compared = async (page: Page): Promise<void> => {
+export const compared = async (page: Page): Promise<void> => {
   await page.getByRole('heading', { name: 'What differs' }).waitFor();
   await canvas(page);
 };
