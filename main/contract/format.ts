@@ -62,6 +62,19 @@ export function formatFigure(value: number | null, unit: FigureUnit): string {
   }
 }
 
+/** As formatFigure, with all three digits, so that a column of them aligns: `2.10 ms` below `2.04 ms`. */
+export function formatAligned(value: number | null, unit: FigureUnit): string {
+  const text = formatFigure(value, unit);
+  if (value === 0) return text;
+  return text.replace(
+    /^(−?)(\d+)(?:\.(\d+))?(?= (?:µs|ms|s|[KMGT]iB|[kMGT]bit\/s)$)/u,
+    (number, sign, whole, rest = '') => {
+      const digits = `${whole}${rest}`.length;
+      return digits >= 3 ? number : `${sign}${whole}.${rest}${'0'.repeat(3 - digits)}`;
+    },
+  );
+}
+
 /** Every digit, in the base unit: what a copy of the figure is. */
 export function exactFigure(value: number | null, unit: FigureUnit): string {
   if (value === null || Number.isNaN(value)) return '';

@@ -1,5 +1,5 @@
 // What a cell of the table says, by the type of its column; and what a filter needs to say to mean this value.
-import { exactFigure, formatCount, formatFigure, type FigureUnit } from '../../../main/contract/format.ts';
+import { exactFigure, formatAligned, formatCount, type FigureUnit } from '../../../main/contract/format.ts';
 import { quote } from '../../../main/contract/filter/tokens.ts';
 import type { Column, ColumnType, ListedRun, RunRow } from '../../../main/contract/runs.ts';
 import { dateTime } from '../../ui/dates.ts';
@@ -30,7 +30,7 @@ export function cellText(value: CellValue, type: ColumnType): string {
   if (typeof value === 'string') return value;
   if (type === 'time') return dateTime(value);
   const unit = UNITS[type];
-  return unit === undefined ? formatCount(value) : formatFigure(value, unit);
+  return unit === undefined ? formatCount(value) : formatAligned(value, unit);
 }
 
 /** All digits, for the title and for copying. */

@@ -3,11 +3,12 @@
 import type { Column } from '../../../main/contract/runs.ts';
 import { call } from '../../app/host.svelte.ts';
 import { loadSetting, saveSetting } from '../../app/settings.ts';
-import { COLUMNS_KEY, columnsSchema, DEFAULT_COLUMNS } from './arrangement.ts';
+import { COLUMNS_KEY, columnsSchema } from './arrangement.ts';
 
 export interface Columns {
   readonly known: readonly Column[];
-  readonly chosen: readonly string[];
+  /** Null: nobody has chosen any. */
+  readonly chosen: readonly string[] | null;
 }
 
 let kept: Columns | null = null;
@@ -18,7 +19,7 @@ export const keptColumns = (): Columns | null => kept;
 
 export function loadColumns(): Promise<Columns> {
   asked ??= Promise.all([call('runs.columns', {}), loadSetting(COLUMNS_KEY, columnsSchema)]).then(
-    ([known, chosen]) => (kept ??= { known, chosen: chosen ?? DEFAULT_COLUMNS }),
+    ([known, chosen]) => (kept ??= { known, chosen }),
     (error: unknown) => {
       asked = undefined;
       throw error;
@@ -27,7 +28,7 @@ export function loadColumns(): Promise<Columns> {
   return asked;
 }
 
-export function keepChosen(chosen: readonly string[]): void {
+export function keepChosen(chosen: readonly string[] | null): void {
   if (kept !== null) kept = { ...kept, chosen };
   saveSetting(COLUMNS_KEY, chosen);
 }

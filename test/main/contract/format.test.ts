@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   exactFigure,
+  formatAligned,
   formatCount,
   formatDelta,
   formatFigure,
@@ -31,6 +32,23 @@ describe('figures for people', () => {
     [Infinity, 'pages/s', '∞'],
   ] as const)('%s in %s reads %s', (value, unit, text) => {
     expect(formatFigure(value, unit)).toBe(text);
+  });
+
+  it.each([
+    [2_000_000, 'ns', '2.00 ms'],
+    [2_100_000, 'ns', '2.10 ms'],
+    [16e9, 'ns', '16.0 s'],
+    [326e6, 'ns', '326 ms'],
+    [850, 'ns', '850 ns'],
+    [5, 'ns', '5 ns'],
+    [0, 'ns', '0 ns'],
+    [125e9, 'ns', '2 min 5 s'],
+    [1024 ** 3, 'bytes', '1.00 GiB'],
+    [1.25e9, 'bytes/s', '10.0 Gbit/s'],
+    [3, 'pages', '3 pages'],
+    [null, 'ns', '–'],
+  ] as const)('in a column, %s in %s reads %s', (value, unit, text) => {
+    expect(formatAligned(value, unit)).toBe(text);
   });
 
   it('keep every digit when copied', () => {
