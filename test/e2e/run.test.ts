@@ -192,7 +192,7 @@ e2e(
     await page.getByRole('button', { name: 'Cancel', exact: true }).click();
     await verdict.waitFor();
     await page.getByRole('button', { name: 'What can be done with this run' }).click();
-    await page.getByRole('menuitem', { name: 'Re-run with changes' }).click();
+    await page.getByRole('menuitem', { name: 'Run again with changes' }).click();
     await page.waitForURL(/edit\/run\/\d+/u);
     await page.getByText('limits', { exact: false }).first().waitFor();
   },

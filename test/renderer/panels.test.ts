@@ -4,9 +4,11 @@ import type { SeriesInfo } from '../../main/contract/runs.ts';
 import { looksOf } from '../../renderer/views/run/looks.ts';
 import {
   moved,
+  panelHeights,
   panelsOf,
   shownPanels,
   USUAL_LAYOUT,
+  usualHeight,
   withoutPanel,
   withPanel,
 } from '../../renderer/views/run/panels.ts';
@@ -83,5 +85,37 @@ describe('the lines of a panel', () => {
     const mixed = [RUN[0]!, RUN[5]!];
     const looks = looksOf(mixed, RUN);
     expect(looks.get('throttle')?.token).not.toBe(looks.get('dirty.vcpu.app')?.token);
+  });
+});
+
+describe('how high panels are', () => {
+  const windowPx = 900;
+  const usual = usualHeight('dirty', windowPx);
+  const sum = (heights: ReadonlyMap<string, number>): number => [...heights.values()].reduce((a, b) => a + b, 0);
+
+  it('as usual where there is less room than they want', () => {
+    expect(panelHeights(['dirty', 'left'], USUAL_LAYOUT, { windowPx, roomPx: usual })).toEqual(
+      new Map([
+        ['dirty', usual],
+        ['left', usual],
+      ]),
+    );
+  });
+  it('a short list fills the room, without a pixel too much', () => {
+    const roomPx = 3 * usual;
+    const heights = panelHeights(['dirty', 'left'], USUAL_LAYOUT, { windowPx, roomPx });
+    expect(sum(heights)).toBeLessThanOrEqual(roomPx);
+    expect(sum(heights)).toBeGreaterThan(roomPx - 2);
+  });
+  it('one panel alone is not blown up without end', () => {
+    const heights = panelHeights(['dirty'], USUAL_LAYOUT, { windowPx, roomPx: 5000 });
+    expect(heights.get('dirty')).toBeLessThan(3 * usual);
+  });
+  it('what a person sized or folded stays; the others share what that leaves', () => {
+    const layout = { heights: { left: 60 }, collapsed: ['throughput'] };
+    const heights = panelHeights(['dirty', 'left', 'throughput'], layout, { windowPx, roomPx: 60 + 2 * usual });
+    expect(heights.get('left')).toBe(60);
+    expect(heights.get('throughput')).toBe(usual);
+    expect(heights.get('dirty')).toBe(2 * usual);
   });
 });

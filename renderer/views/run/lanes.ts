@@ -90,7 +90,7 @@ function throttles(events: readonly RunEvent[], endNs: number): LaneSpan[] {
     if (percent === 0) return [];
     const toNs = changes[i + 1]?.timeNs ?? resumeAfter(events, timeNs) ?? endNs;
     const known = typeof percent === 'number';
-    const label = known ? `${percent} %` : text;
+    const label = known ? `${percent}%` : text;
     return [{ fromNs: timeNs, toNs, label, tone: 'throttle', strength: known ? percent / 100 : 0.5, event: number }];
   });
 }

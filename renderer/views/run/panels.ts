@@ -108,6 +108,29 @@ export function usualHeight(panel: string, windowPx: number): number {
   return panel === MEMORY_PANEL ? Math.round(chart * 1.45) : chart;
 }
 
+/** Of a panel that nobody sized, at most, when there is room to spare: more would be air. */
+const STRETCH = 2.2;
+
+/**
+ * How high the shown panels are. Those that nobody sized share what room is left below the others, so that a short list of panels
+ * leaves nothing empty; where there is less room than they want, they keep their usual height and are scrolled to.
+ */
+export function panelHeights(
+  panels: readonly string[],
+  layout: Pick<Layout, 'collapsed' | 'heights'>,
+  { windowPx, roomPx }: { readonly windowPx: number; readonly roomPx: number },
+): ReadonlyMap<string, number> {
+  const heights = new Map(panels.map((id) => [id, layout.heights[id] ?? usualHeight(id, windowPx)]));
+  const open = panels.filter((id) => !layout.collapsed.includes(id));
+  const free = open.filter((id) => layout.heights[id] === undefined);
+  const left = roomPx - open.reduce((sum, id) => sum + heights.get(id)!, 0);
+  const usual = free.reduce((sum, id) => sum + heights.get(id)!, 0);
+  if (left <= 0 || usual === 0) return heights;
+  const by = Math.min(STRETCH, 1 + left / usual);
+  for (const id of free) heights.set(id, Math.floor(heights.get(id)! * by));
+  return heights;
+}
+
 /** `height` null: as usual. */
 export function resized(layout: Layout, panel: string, height: number | null): Layout {
   const heights = Object.fromEntries(Object.entries(layout.heights).filter(([id]) => id !== panel));

@@ -137,10 +137,10 @@ export function runCommands(run: RunModel, acts: RunActs): Command[] {
       },
       made,
     ),
-    doing('change', 'Re-run with changes', acts.change, made),
+    doing('change', 'Run again with changes', acts.change, made),
     doing('rename', 'Rename this run', acts.rename),
     doing('tags', 'Tags and note of this run', acts.tags),
-    doing('baseline', 'Make this run the baseline, or no longer', acts.baseline, ended),
+    doing('baseline', 'Set or clear the baseline', acts.baseline, ended),
     doing('compare', 'Compare with the baseline', acts.compare, ended),
     doing('delete', 'Delete this run', acts.remove, ended),
   ];
