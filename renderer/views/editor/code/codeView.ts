@@ -28,6 +28,7 @@ import {
 } from '@codemirror/view';
 import type { Problem } from '../../../../main/contract/errors.ts';
 import { assistance, type Knowledge } from './assist.ts';
+import { hanging } from './hanging.ts';
 import { colours, look } from './theme.ts';
 
 export interface CodeEvents {
@@ -52,6 +53,7 @@ export class CodeView {
       history(),
       drawSelection(),
       EditorView.lineWrapping,
+      hanging,
       indentOnInput(),
       indentUnit.of('  '),
       bracketMatching(),

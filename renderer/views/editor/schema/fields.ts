@@ -69,7 +69,7 @@ function fieldOf(key: string, node: Node, required: boolean): Field {
   return {
     key,
     title: node.title ?? key.replaceAll('_', ' '),
-    description: node.description ?? '',
+    description: (node.description ?? '').replace(/`([^`]+)`/gu, '“$1”'),
     source: node['x-source'] ?? '',
     required: required && node.default === undefined,
     byDefault: defaultText(node),
