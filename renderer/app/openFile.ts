@@ -41,7 +41,10 @@ export async function openDesktopFiles(files: readonly OpenedFile[]): Promise<vo
 export async function openBrowserFiles(files: readonly File[]): Promise<void> {
   await openEach(files, async (file) => {
     const kind = await kindOf(file);
-    if (kind === undefined) throw new Error(`${file.name} is no file that Brownout reads`);
+    if (kind === undefined)
+      throw new Error(
+        `${file.name} is no file that Brownout reads: experiments end with .yaml, bundles with .brownout`,
+      );
     if (kind === 'import') showImported(file.name, await importFile(file), { alone: files.length === 1 });
     else if (file.size > MAX_EXPERIMENT_CHARS) {
       throw new Error(`${file.name} is too large for an experiment: at most 1 MiB`);

@@ -25,7 +25,10 @@ function wordsOf({ path, expected }: GalleryEntry['expect'][number]): Expectatio
   if (path === 'lost') {
     return expected === '0'
       ? { tone: 'good', text: 'no page lost' }
-      : { tone: 'lost', text: `loses ${grouped(expected)} pages` };
+      : {
+          tone: 'lost',
+          text: /^(more than|>) ?0$/u.test(expected) ? 'loses pages' : `loses ${grouped(expected)} pages`,
+        };
   }
   return { tone: 'neutral', text: `${path.replaceAll('_', ' ')} ${grouped(expected)}` };
 }
