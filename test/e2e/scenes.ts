@@ -100,7 +100,7 @@ const states: Scene = {
     await client.call('runs.rename', { id: never, name: LONG_NAME });
     await client.call('runs.tag', {
       ids: [never],
-      add: ['a tag that says more than a tag should ever have to say', ...'abcdefgh'],
+      add: ['a tag that says more than a tag should ever have to say', 'b', 'c', 'd', 'e', 'f', 'g'],
       remove: [],
     });
     const { id: broken } = await client.call('drafts.save', {

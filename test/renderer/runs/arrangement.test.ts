@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import type { Column, ColumnType } from '../../../main/contract/runs.ts';
 import { LEAD_PX, LEAST_NAME_PX, usualColumns, widthOf } from '../../../renderer/views/runs/arrangement.ts';
 
-const column = (name: string, type: ColumnType): Column =>
-  ({ name, title: name, help: '', type, rowField: name, sortable: true, values: [] }) as Column;
+const column = (name: string, type: ColumnType): Column => ({
+  ...{ name, title: name, help: '', type, rowField: name, sortable: true, values: [] },
+});
 const COLUMNS = [
   column('name', 'text'),
   column('tag', 'text'),
