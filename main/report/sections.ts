@@ -2,13 +2,14 @@
 // All that users wrote has gone through escape.ts or prose.ts.
 import { formatSize, PAGE_SIZE } from '../../engine/core/units.ts';
 import type { ExpectResult, Summary } from '../../engine/experiment/result.ts';
-import { ARROW, deltaText, rowsThatDiffer, trustText, valueText } from '../contract/compareText.ts';
+import { valueText } from '../contract/compareText.ts';
 import { LEGEND, letter, mismatchLines, nameOf } from '../compare/markdown.ts';
 import type { Comparison } from '../contract/compare.ts';
 import { formatCount, formatFigure, formatPlural, type FigureUnit } from '../contract/format.ts';
 import { sentenceText, verdictText, type Verdict } from '../contract/verdict.ts';
 import type { ReportTable } from '../contract/report.ts';
 import type { Chart } from './charts.ts';
+import { differencesHtml, resultsHtml } from './comparisonTables.ts';
 import type { ReportDocument, ReportRun } from './document.ts';
 import { html, isolated } from './escape.ts';
 import { proseHtml } from './prose.ts';
@@ -37,23 +38,24 @@ function head({ title, question, prose }: ReportDocument): string {
   return `<header>${MARK}<div><h1>${isolated(title)}</h1>${asked}</div></header>\n${told}`;
 }
 
+/** More of them are printed smaller: a page of sentences in large type is a page that nobody reads. */
+const MOST_ALOUD = 4;
 /** Of each group once, where its runs came to the same. */
 function verdictsHtml({ runs, comparison }: ReportDocument): string {
   if (comparison === null) return runs.map(({ verdict }) => verdictHtml(verdict, '')).join('\n');
-  return comparison.groups
-    .flatMap(({ label, members }, g) => {
-      const byText = new Map<string, number[]>();
-      for (const i of members) {
-        const text = verdictText(runs[i]!.verdict);
-        byText.set(text, [...(byText.get(text) ?? []), i]);
-      }
-      return [...byText.values()].map((same) => {
-        const which = same.map((i) => `${nameOf(comparison.runs[i]!, i)}, seed ${runs[i]!.stored.row.seed}`).join('; ');
-        const of = `<span class="of">${letter(g)} · ${isolated(label)} · ${isolated(which)}</span>`;
-        return verdictHtml(runs[same[0]!]!.verdict, of);
-      });
-    })
-    .join('\n');
+  const verdicts = comparison.groups.flatMap(({ label, members }, g) => {
+    const byText = new Map<string, number[]>();
+    for (const i of members) {
+      const text = verdictText(runs[i]!.verdict);
+      byText.set(text, [...(byText.get(text) ?? []), i]);
+    }
+    return [...byText.values()].map((same) => {
+      const which = same.map((i) => `${nameOf(comparison.runs[i]!, i)}, seed ${runs[i]!.stored.row.seed}`).join('; ');
+      const of = `<span class="of">${letter(g)} · ${isolated(label)} · ${isolated(which)}</span>`;
+      return verdictHtml(runs[same[0]!]!.verdict, of);
+    });
+  });
+  return `<div class="verdicts${verdicts.length > MOST_ALOUD ? ' many' : ''}">${verdicts.join('\n')}</div>`;
 }
 
 const verdictHtml = (verdict: Verdict, of: string): string =>
@@ -70,30 +72,14 @@ const sentencesHtml = ({ sentences }: Verdict): string =>
     .join(' ');
 
 function comparisonHtml(comparison: Comparison, tables: readonly ReportTable[]): string {
-  const { groups, baseline, differences, patches, results } = comparison;
+  const { groups, baseline, patches } = comparison;
   const letters = groups.map((_, g) => letter(g));
-  const heads = letters.map((name, g) => `<th>${name}${g === baseline ? ' (baseline)' : ''}</th>`).join('');
   const legend = groups
     .map(({ label, repeats }, g) => {
       const counted = repeats.length > 1 ? `, ${repeats.length} repeats` : '';
       return `<tr><td>${letters[g]!}</td><td>${isolated(label)}${counted}${g === baseline ? ' <span class="muted">(baseline)</span>' : ''}</td></tr>`;
     })
     .join('');
-  const differ =
-    differences.length === 0
-      ? '<p>Nothing but the seed.</p>'
-      : `<div class="scroll"><table><thead><tr><th>field</th>${heads}</tr></thead><tbody>${differences
-          .map(
-            ({ path, cells }) =>
-              `<tr><td><code>${html(path)}</code></td>${cells
-                .map(({ text, origin }) =>
-                  origin === 'absent'
-                    ? '<td class="muted">–</td>'
-                    : `<td>${isolated(text)}${origin === 'default' ? ' <span class="muted">default</span>' : ''}</td>`,
-                )
-                .join('')}</tr>`,
-          )
-          .join('')}</tbody></table></div>`;
   const makes = patches
     .map((patch, g) =>
       patch === null || patch.steps.length === 0
@@ -101,31 +87,12 @@ function comparisonHtml(comparison: Comparison, tables: readonly ReportTable[]):
         : `<details><summary>What would make ${letters[g]!} of ${letters[baseline]!}</summary><pre>${html(patch.steps.join('\n'))}</pre></details>`,
     )
     .join('');
-  const rows = rowsThatDiffer(results);
-  const others = groups.flatMap((_, g) => (g === baseline ? [] : [g]));
-  const table =
-    groups.length === 1
-      ? spreadTable(comparison)
-      : rows.length === 0
-        ? '<p>The same in every figure.</p>'
-        : `<div class="scroll"><table><thead><tr><th>figure</th><th>${letters[baseline]!}</th>${others
-            .map((g) => `<th>${letters[g]!}</th><th>${letters[g]!} − ${letters[baseline]!}</th>`)
-            .join('')}</tr></thead><tbody>${rows
-            .map((row) => {
-              const before = row.cells[baseline]!;
-              const cells = others.map((g) => {
-                const cell = row.cells[g]!;
-                const lost = row.metric === 'lost' && (cell.greatest ?? 0) > 0 ? ' class="t-lost"' : '';
-                return `<td${lost}>${html(valueText(row, cell))}</td><td><span class="j-${cell.judgement}">${html(deltaText(row, cell))}</span><br><span class="muted">${html(trustText(before, cell))}</span></td>`;
-              });
-              return `<tr><td>${html(row.title)} ${ARROW[row.better]}</td><td>${html(valueText(row, before))}</td>${cells.join('')}</tr>`;
-            })
-            .join('')}</tbody></table></div>`;
+  const table = groups.length === 1 ? spreadTable(comparison) : resultsHtml(comparison);
   const wrong = mismatchLines(comparison)
     .map((line) => `<p class="notice t-bad">${isolated(line)}</p>`)
     .join('');
   const parts = [`${wrong}<h2>Side by side</h2><table><tbody>${legend}</tbody></table>`];
-  if (tables.includes('differences')) parts.push(`<h2>What differs</h2>${differ}${makes}`);
+  if (tables.includes('differences')) parts.push(`<h2>What differs</h2>${differencesHtml(comparison)}${makes}`);
   if (tables.includes('figures')) {
     parts.push(`<h2>What came of it</h2>${table}<p class="note">${html(LEGEND)}</p>`);
   }

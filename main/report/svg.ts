@@ -1,6 +1,7 @@
 // A chart as SVG: what a reader without scripts and the PDF see. Least and greatest of each column of pixels, so that no spike is
 // missing; presentation attributes and classes only, since the page's policy forbids inline styles.
 import { formatDuration } from '../../engine/core/units.ts';
+import { axisScale } from '../contract/axisScale.ts';
 import { formatFigure } from '../contract/format.ts';
 import type { Chart, Line } from './charts.ts';
 import { html } from './escape.ts';
@@ -11,6 +12,7 @@ const LEFT = 104;
 const RIGHT = 8;
 const TOP = 8;
 const BOTTOM = 22;
+const MOST_STEPS = 5;
 /** Dashes of the identities, as the window has them (a test holds the two together). */
 export const DASHES: readonly (readonly number[])[] = [
   [],
@@ -49,16 +51,17 @@ export function extentOf({ lines }: Chart): Extent {
 
 export function chartSvg(chart: Chart): string {
   const extent = extentOf(chart);
-  const top = niceCeiling(extent.greatest);
+  const ticks = valueTicks(extent.greatest, chart.unit);
+  const top = ticks.at(-1)!;
   const x = (timeNs: number): number =>
     LEFT + ((timeNs - extent.fromNs) / (extent.toNs - extent.fromNs)) * (WIDTH - LEFT - RIGHT);
   const y = (value: number): number => HEIGHT - BOTTOM - (Math.min(value, top) / top) * (HEIGHT - TOP - BOTTOM);
   const parts = [
     `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${html(chart.title)}">`,
     ...washes(chart, x),
-    ...[0, 0.25, 0.5, 0.75, 1].map((share) => {
-      const at = y(share * top).toFixed(1);
-      const label = formatFigure(share * top, chart.unit);
+    ...ticks.map((value) => {
+      const at = y(value).toFixed(1);
+      const label = formatFigure(value, chart.unit);
       return `<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${at}" y2="${at}"/><text class="tick" x="${LEFT - 6}" y="${Number(at) + 3.5}" text-anchor="end">${html(label)}</text>`;
     }),
     ...timeTicks(extent).map(
@@ -124,6 +127,14 @@ function path(
 function niceCeiling(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
   return ([1, 2, 2.5, 5, 10].find((step) => step * power >= value * 0.999) ?? 10) * power;
+}
+
+/** From 0 to the first that is not below the greatest value, in steps that are short numbers in the unit that labels have. */
+function valueTicks(greatest: number, unit: Chart['unit']): number[] {
+  const { factor } = axisScale(greatest, unit);
+  const step = niceCeiling(greatest / factor / MOST_STEPS) * factor;
+  const count = Math.max(1, Math.ceil((greatest * 0.999) / step));
+  return Array.from({ length: count + 1 }, (_, i) => i * step);
 }
 
 function timeTicks({ fromNs, toNs }: Extent): number[] {
