@@ -110,8 +110,8 @@ export const COSTS = {
     0,
     'ratio',
     [0, 1],
-    'share of what arrives, the first of it, for which memory must be found',
-    'measured there: half',
+    'share of what arrives first, part of every 256 MiB, for which memory must be found',
+    'measured there: a quarter, of single runs a tenth to all',
   ),
   page_send_multifd: cost(900, 'ns/page', [1, 1e7], 'the same, by one multifd channel', 'estimate'),
   page_send_zero_copy: cost(

@@ -26,7 +26,7 @@ export const HOST_PROFILES = {
       page_send: 3262,
       page_send_stopped: 3262,
       page_unbacked: 12_211,
-      unbacked_share: 0.52,
+      unbacked_share: 0.27,
       device_state_other: 2_210_000,
       resume: 4_791_000,
       sync_waits_vcpu: 1,

@@ -44,9 +44,12 @@ export interface RamSaveConfig {
   readonly absent: readonly PageRun[];
 }
 
-/** The destination's host must first find memory for this share of what arrives. */
+/** The destination's host must first find memory for this share of what arrives: the beginning of every stretch. */
 export interface Unbacked {
   readonly share: number;
+  readonly stretchPages: number;
+  /** How far into a stretch the first page is. */
+  readonly firstPage: number;
   /** What a page takes at least, ns. */
   readonly pageNs: number;
 }
@@ -94,8 +97,6 @@ export class RamSave {
   #callPages = 0;
   /** The scan passed the end of the block list since asked. */
   #passes = 0;
-  /** Pages still to come for which the destination must find memory. */
-  #unbackedPages = 0;
   syncs = 0;
   /** Pages newly set by syncs since the period began. */
   dirtyPagesPeriod = 0;
@@ -161,12 +162,6 @@ export class RamSave {
     return added;
   }
 
-  /** The first page is about to go. */
-  begin(): void {
-    const { unbacked, nonZero } = this.#config;
-    if (unbacked !== null) this.#unbackedPages = Math.round(nonZero.count * unbacked.share);
-  }
-
   beginCall(): void {
     this.#callPages = 0;
   }
@@ -224,7 +219,6 @@ export class RamSave {
       this.#position = page + count;
       ns += count * cost.ns;
       if (normal) {
-        if (this.#passes === 0) this.#unbackedPages -= count;
         counters.normalPages += count;
         counters.normalBytes += count * cost.bytes;
       } else {
@@ -239,10 +233,14 @@ export class RamSave {
   /** What a page costs, and up to where that is so. */
   #costOf(page: number, normal: boolean, costs: StreamCosts): { readonly cost: PageCost; readonly end: number } {
     if (!normal) return { cost: costs.zero, end: Infinity };
-    if (this.#passes > 0 || this.#unbackedPages <= 0) return { cost: costs.normal, end: Infinity };
+    const { unbacked } = this.#config;
+    if (this.#passes > 0 || unbacked === null) return { cost: costs.normal, end: Infinity };
+    const { share, stretchPages, firstPage, pageNs } = unbacked;
+    const at = (page + firstPage) % stretchPages;
+    const unbackedPages = Math.round(share * stretchPages);
+    if (at >= unbackedPages) return { cost: costs.normal, end: page + stretchPages - at };
     const { bytes, ns } = costs.normal;
-    const cost = { bytes, ns: Math.max(ns, this.#config.unbacked!.pageNs) };
-    return { cost, end: page + this.#unbackedPages };
+    return { cost: { bytes, ns: Math.max(ns, pageNs) }, end: page + unbackedPages - at };
   }
 
   /** One page, encoded if it can be; returns how long it took. */

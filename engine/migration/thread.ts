@@ -193,7 +193,6 @@ export class MigrationThread implements Actor, BlackoutHost {
 
   #activate(nowNs: number): number {
     this.status = nextStatus(this.status, 'active');
-    this.ram.begin();
     this.setupNs = nowNs - this.startNs;
     this.#chronicle.phase('setup', this.startNs, nowNs);
     this.#parts.moment(nowNs, 'precopy');

@@ -5,7 +5,7 @@
 //   rate_slack          how much longer than 100 ms the rate windows of capped runs are
 //   zero_page           runs over zero memory: time while running over zero pages sent
 //   page_unbacked       runs not held by max-bandwidth: pages over time of their 100 ms windows
-//   unbacked_share      the same runs: how much of their pages went so slowly, by their time as a whole
+//   unbacked_share      the same runs: how much of their pages went so slowly, by their time as a whole, the blackout too
 //   page_send, page_send_stopped  runs with over 2 MB left at the stop: downtime beyond the floor over pages left
 //   device_state_other  downtime of runs with under 2 MB left: the floor
 //   resume              stop to resume beyond the downtime
@@ -74,7 +74,7 @@ export function calibrate(idle: readonly Measured[]): Partial<Record<CostName, n
   set('page_unbacked', uncapped.flatMap(windowPageNs));
   const { page_send: backedNs, page_unbacked: unbackedNs } = profile;
   if (backedNs !== undefined && unbackedNs !== undefined && unbackedNs > backedNs) {
-    const share = (median(uncapped.map(perPageNs)) - backedNs) / (unbackedNs - backedNs);
+    const share = (median(uncapped.map(perPageInAllNs)) - backedNs) / (unbackedNs - backedNs);
     set('unbacked_share', [Math.min(1, Math.max(0, share))], 2);
   }
   set(
@@ -90,6 +90,10 @@ function perPageNs({ repeat, detail }: Run): number {
   const pages = detail.normalPages + detail.zeroPages - Math.min(stoppedPages, detail.normalPages);
   return ((repeat.totalMs - repeat.downtimeMs) * 1e6) / pages;
 }
+
+/** The whole time over all pages: a run that stops as soon as memory comes fast has its fast pages in the blackout. */
+const perPageInAllNs = ({ repeat, detail }: Run): number =>
+  (repeat.totalMs * 1e6) / (detail.normalPages + detail.zeroPages);
 
 /** Time per page in each rate window. */
 const windowPageNs = ({ detail }: Run): number[] =>

@@ -194,12 +194,19 @@ describe('the states', () => {
       pages: 2000,
       config: { maxBandwidth: 0 },
       costs: { page_send: 1000, page_send_stopped: 1000 },
-      unbacked: { share: 0.4, pageNs: 10_000 },
+      // The first 400 of every 1000 pages, beginning 300 into a thousand: 100 slow pages, then 600 fast, 400, 600, 300.
+      unbacked: { share: 0.4, pageNs: 10_000, stretchPages: 1000, firstPage: 300 },
     });
-    bench.runUntil(7.5 * MS);
-    expect(bench.thread.counters.normalPages).toBeLessThanOrEqual(800);
+    const sentAfter = [0.9, 2.5, 4.5, 7].map((ms) => {
+      bench.runUntil(ms * MS);
+      return bench.thread.counters.normalPages;
+    });
+    const [inSlow, inFast, inSlowAgain, inFastAgain] = sentAfter as [number, number, number, number];
+    expect(inSlow).toBeLessThanOrEqual(100);
+    expect(inFast).toBeGreaterThan(600);
+    expect(inSlowAgain).toBeLessThanOrEqual(1100);
+    expect(inFastAgain).toBeGreaterThan(1600);
     bench.runUntil(8.9 * MS);
-    expect(bench.thread.counters.normalPages).toBeGreaterThan(1500);
     bench.write(0, 2000);
     const beganNs = bench.scheduler.nowNs;
     bench.finish();
