@@ -281,6 +281,8 @@ export class Plot {
   }
 }
 
+/** Of the line that is drawn around: the dot is wider by that line. */
+const DOT_PX = 1.75;
 const LEVEL = new Intl.NumberFormat('en-US', { maximumFractionDigits: 6 });
 
 interface Scales {
@@ -311,10 +313,10 @@ function edges({ count, fromNs, toNs, least, greatest }: Columns, { x, y }: Scal
     if (open) stroke.lineTo(left, top);
     else stroke.moveTo(left, top);
     if (right - left >= 0.5) stroke.lineTo(right, top);
-    // A known sample between unknown ones is still seen.
+    // A known sample between unknown ones is a dot.
     else if (!open && last) {
-      stroke.moveTo(left - 2, top);
-      stroke.lineTo(left + 2, top);
+      stroke.moveTo(left + DOT_PX, top);
+      stroke.arc(left, top, DOT_PX, 0, 2 * Math.PI);
     }
     if (bottom - top > 0.5) {
       const end = last ? Math.max(right, left + 1) : Math.max(right, x(fromNs[i + 1]!));

@@ -116,7 +116,8 @@ const states: Scene = {
     const sizes = [USUAL, SMALL];
     const drawer = async (page: Page): Promise<void> => {
       await canvas(page);
-      // Whether it is open is remembered from one window to the next.
+      // Whether it is open is remembered from one window to the next, and read a moment after the page.
+      await page.waitForTimeout(1_000);
       if ((await page.getByRole('tabpanel').count()) === 0) await page.keyboard.press('q');
       await page.getByRole('tabpanel').waitFor();
     };
@@ -205,4 +206,24 @@ function multiply(storeFile: string, count: number): void {
   db.close();
 }
 
-export const SCENES: readonly Scene[] = [everything, states, empty, many];
+/** Those of the README and the guide. */
+const docs: Scene = {
+  name: 'docs',
+  async prepare(lab) {
+    const strict = await lab.runExample('05');
+    const lossy = await lab.runExample('06');
+    const client = await lab.client();
+    const { id } = await client.call('drafts.save', {
+      ...{ id: null, name: 'nic.yaml', fileName: '05-nic-behind-a-strict-viommu.yaml' },
+      text: example('05'),
+    });
+    const sizes: readonly Size[] = [[1440, 960]];
+    return [
+      { name: 'docs-run', path: `run/${lossy}`, ready: canvas, sizes },
+      { name: 'docs-editor', path: `edit/draft/${id}`, ready: (page) => page.locator('.cm-content').waitFor(), sizes },
+      { name: 'docs-compare', path: `compare/${strict},${lossy}`, ready: compared, sizes },
+    ];
+  },
+};
+
+export const SCENES: readonly Scene[] = [everything, states, empty, many, docs];

@@ -12,9 +12,9 @@ export const LEAST_NAME_PX = 240;
 
 const WIDTHS: Readonly<Record<string, number>> = {
   time: 150,
-  duration: 88,
+  duration: 84,
   size: 92,
-  count: 72,
+  count: 66,
   share: 84,
   percent: 84,
   rate: 110,

@@ -36,6 +36,9 @@ describe('the usual columns', () => {
       ...['outcome', 'device', 'created', 'tag'],
     ]);
   });
+  it('tell when a run was started on the smallest window too', () => {
+    expect(usualColumns(COLUMNS, 1024 - 48)).toContain('created');
+  });
   it('lose first what the verdict says as well', () => {
     expect(usualColumns(COLUMNS, 1292)).not.toContain('outcome');
     expect(usualColumns(COLUMNS, 1292)).toContain('created');
