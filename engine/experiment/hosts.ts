@@ -18,16 +18,18 @@ export const HOST_PROFILES = {
     source:
       'calibrated by `brownout validate --calibrate` from five idle migrations (test/fixtures/measured: idle-*). The last ' +
       'three are TCG’s ways, which no idle run shows: throttled vCPUs and first writes after a sync, from the ' +
-      'observations published with the measurements (shares of a throttled guest; syncs of 0.79 s at 99 %).',
+      'observations published with the measurements (shares of a throttled guest; syncs of 0.79 s at 99 %). No idle run uses ' +
+      'multifd: a channel is taken to copy as the main one does.',
     costs: {
       setup: 2_943_000,
       rate_slack: 397_500,
       zero_page: 257,
-      page_send: 3262,
-      page_send_stopped: 3262,
+      page_send: 3271,
+      page_send_stopped: 3271,
+      page_send_multifd: 3271,
       page_unbacked: 12_211,
       unbacked_share: 0.27,
-      device_state_other: 2_210_000,
+      device_state_other: 1_703_440,
       resume: 4_791_000,
       sync_waits_vcpu: 1,
       throttle_wake: 900_000,

@@ -7,7 +7,7 @@
 //   page_unbacked       runs not held by max-bandwidth: pages over time of their 100 ms windows
 //   unbacked_share      the same runs: how much of their pages went so slowly, by their time as a whole, the blackout too
 //   page_send, page_send_stopped  runs with over 2 MB left at the stop: downtime beyond the floor over pages left
-//   device_state_other  downtime of runs with under 2 MB left: the floor
+//   device_state_other  downtime of runs with under 2 MB left, less what these take: the floor
 //   resume              stop to resume beyond the downtime
 // Each is the median over runs. A constant that no run tells keeps its default.
 
@@ -61,14 +61,11 @@ export function calibrate(idle: readonly Measured[]): Partial<Record<CostName, n
   set('rate_slack', runs.filter(isCapped).flatMap(windowSlackNs));
   set('zero_page', runs.filter(({ detail }) => detail.zeroPages > 9 * detail.normalPages).map(perPageNs));
   const uncapped = runs.filter((run) => !isCapped(run) && run.detail.normalPages > 9 * run.detail.zeroPages);
-  const floorMs = runs.filter(({ detail }) => (detail.stoppedBytes ?? Infinity) < FEW_BYTES);
-  const floor = floorMs.length === 0 ? 0 : median(floorMs.map(({ repeat }) => repeat.downtimeMs));
-  const others = COSTS.vm_stop.value + COSTS.sync_fixed.value + COSTS.send_latency.value;
-  set('device_state_other', floorMs.length === 0 ? [] : [floor * 1e6 - others]);
+  const few = runs.filter(({ detail }) => (detail.stoppedBytes ?? Infinity) < FEW_BYTES);
   const left = runs.filter(({ detail }) => (detail.stoppedBytes ?? 0) > FEW_BYTES);
-  const stoppedNs = left.map(
-    ({ repeat, detail }) => ((repeat.downtimeMs - floor) * 1e6 * PAGE_BYTES) / detail.stoppedBytes!,
-  );
+  const { floorNs, pageNs: stoppedNs } = downtimeParts(few, left);
+  const others = COSTS.vm_stop.value + COSTS.sync_fixed.value + COSTS.send_latency.value;
+  set('device_state_other', few.length === 0 ? [] : [floorNs - others]);
   set('page_send_stopped', stoppedNs);
   set('page_send', stoppedNs);
   set('page_unbacked', uncapped.flatMap(windowPageNs));
@@ -82,6 +79,21 @@ export function calibrate(idle: readonly Measured[]): Partial<Record<CostName, n
     runs.map(({ repeat, detail }) => ((detail.stopToResumeMs ?? NaN) - repeat.downtimeMs) * 1e6),
   );
   return profile;
+}
+
+/** What a blackout takes without a page, and what each page of it takes, by run; the one is measured with the other. */
+function downtimeParts(few: readonly Run[], left: readonly Run[]): { floorNs: number; pageNs: readonly number[] } {
+  const stoppedPages = ({ detail }: Run): number => (detail.stoppedBytes ?? 0) / PAGE_BYTES;
+  let floorNs = 0;
+  let pageNs: readonly number[] = [];
+  // Each pass takes the other's error away a hundredfold: few pages against many.
+  for (let pass = 0; pass < 4; pass++) {
+    const paceNs = pageNs.length === 0 ? 0 : median(pageNs);
+    const floors = few.map((run) => run.repeat.downtimeMs * 1e6 - stoppedPages(run) * paceNs);
+    floorNs = floors.length === 0 ? 0 : Math.max(0, median(floors));
+    pageNs = left.map((run) => (run.repeat.downtimeMs * 1e6 - floorNs) / stoppedPages(run));
+  }
+  return { floorNs, pageNs };
 }
 
 /** Time while the guest ran, over the pages sent meanwhile. */

@@ -1,6 +1,8 @@
 // The experiment that matches a measured migration, built from its configuration and the guest's write rate before the
 // migration; nothing that was measured later enters.
 
+import { COSTS, type CostName } from '../../engine/core/costs.ts';
+import { HOST_PROFILES, type HostName } from '../../engine/experiment/hosts.ts';
 import { validateExperiment } from '../../engine/experiment/parse.ts';
 import type { Experiment, ExperimentInput } from '../../engine/experiment/schema.ts';
 import { invariant } from '../../engine/core/invariant.ts';
@@ -131,6 +133,20 @@ function migrationOf(config: MeasuredConfig, qemu: (typeof VERSIONS)[number], se
   };
 }
 
+/**
+ * A channel keeps a CPU busy at each end. Where both ends share a host, no more channels than half its CPUs copy side by
+ * side, and the others wait for their turn.
+ */
+function channelCosts({ config, environment }: Measured, host: HostName): NonNullable<ExperimentInput['costs']> {
+  const { multifd_channels: channels } = config;
+  const { sharedCpus } = environment;
+  if (channels === 0 || sharedCpus === null) return {};
+  const sideBySide = Math.min(channels, Math.max(1, Math.floor(sharedCpus / 2)));
+  const { page_send_multifd: alone = COSTS.page_send_multifd.value }: Partial<Record<CostName, number>> =
+    HOST_PROFILES[host].costs;
+  return { page_send_multifd: `${Math.round((alone * channels) / sideBySide)}ns` };
+}
+
 /** A page write takes between these, ns. */
 const [WRITE_NS_MIN, WRITE_NS_MAX] = [1, 1e6];
 
@@ -141,10 +157,11 @@ export function experimentInputOf(measured: Measured, seed: number): ExperimentI
   const writeNs = Math.min(WRITE_NS_MAX, Math.max(WRITE_NS_MIN, (1e9 * vcpus) / rate));
   const fullSpeed = config.full_speed && rate > 0 ? { vcpu_page_write: `${writeNs.toFixed(1)}ns` } : {};
   const simulatedS = config.cancel_after_s + MARGIN_S;
+  const host = /\btcg\b/i.test(environment.accelerator) ? 'tcg-loopback' : 'default';
   return {
     name: measured.name,
     seed,
-    host: /\btcg\b/i.test(environment.accelerator) ? 'tcg-loopback' : 'default',
+    host,
     guest: {
       memory: `${config.guest_memory_mib}MiB`,
       filled: pages(config.filled_pages),
@@ -153,7 +170,7 @@ export function experimentInputOf(measured: Measured, seed: number): ExperimentI
     },
     ...(config.dirty_limit === true ? { tracking: { vcpus: 'dirty-ring' } } : {}),
     migration: migrationOf(config, knownVersion(environment.qemu), seed),
-    costs: fullSpeed,
+    costs: { ...fullSpeed, ...channelCosts(measured, host) },
     sampling: simulatedS > SIMULATED_S_DEFAULT ? '10s' : '100ms',
     limits: { simulated: `${Math.min(SIMULATED_S_MAX, Math.max(SIMULATED_S_DEFAULT, Math.ceil(simulatedS)))}s` },
   };

@@ -61,6 +61,8 @@ export interface MeasuredEnvironment {
   readonly accelerator: string;
   readonly qemu: string;
   readonly vcpus: number;
+  /** CPUs that both ends share; null: the file does not say, or they are on two hosts. */
+  readonly sharedCpus: number | null;
 }
 
 export interface MeasuredFolder {
@@ -187,7 +189,14 @@ function readOf(contents: MeasuredFile, file: string, notes: readonly string[]):
 function environmentOf({ config, environment }: MeasuredFile): MeasuredEnvironment {
   const text = (key: string): string => (typeof environment?.[key] === 'string' ? environment[key] : '');
   const vcpus = config['vcpus'] ?? environment?.['vcpus'];
-  return { accelerator: text('accelerator'), qemu: text('qemu'), vcpus: typeof vcpus === 'number' ? vcpus : 1 };
+  const cpus = environment?.['host_cpus'];
+  const shared = text('source_and_destination') === 'same host' && typeof cpus === 'number' && cpus > 0;
+  return {
+    accelerator: text('accelerator'),
+    qemu: text('qemu'),
+    vcpus: typeof vcpus === 'number' ? vcpus : 1,
+    sharedCpus: shared ? cpus : null,
+  };
 }
 
 /** Null where what happened was removed from the file, or cannot be told. */

@@ -200,6 +200,19 @@ describe('configurations unlike the known ones', () => {
     expect(of({ qemu: 'v12.1-rc0' })).toMatchObject({ migration: { qemu: '11.0' } });
   });
 
+  it('channels share the CPUs of a host that has both ends', () => {
+    const sameHost = { accelerator: 'tcg', source_and_destination: 'same host' };
+    const alone = HOST_PROFILES['tcg-loopback'].costs.page_send_multifd;
+    const copyNs = (channels: number, environment: object): number =>
+      experimentOf(readOf({ multifd_channels: channels }, { environment }), 1).costs.page_send_multifd ?? alone;
+    expect(copyNs(2, { accelerator: 'tcg' })).toBe(alone);
+    expect(copyNs(2, { ...sameHost, host_cpus: 4 })).toBe(alone);
+    expect(copyNs(2, { ...sameHost, host_cpus: 2 })).toBe(2 * alone);
+    expect(copyNs(8, { ...sameHost, host_cpus: 4 })).toBe(4 * alone);
+    expect(copyNs(2, { ...sameHost, host_cpus: 1 })).toBe(2 * alone);
+    expect(copyNs(2, { ...sameHost, source_and_destination: 'two hosts', host_cpus: 2 })).toBe(alone);
+  });
+
   it('a burst guest is paced by what it was asked, as a mean over its pauses says little', () => {
     const rateAt = (before: number): unknown => {
       const measured = readOf({ pattern: 'burst', phase_ms: 500 }, { guest_rate: { before_pages_per_s: before } });
