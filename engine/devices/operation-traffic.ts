@@ -60,6 +60,9 @@ export class OperationTraffic implements Traffic {
   readonly #random: RandomStream;
   readonly #lateRandom: RandomStream;
   readonly #late = new LateWrites();
+  readonly #writes: boolean;
+  readonly #walkNs: number;
+  readonly #log: DmaLog | null;
   readonly #pagesPerOp: number;
   readonly #places: number;
   readonly #depth: number;
@@ -93,6 +96,9 @@ export class OperationTraffic implements Traffic {
     this.#clock = new OpClock(config.bytesPerSecond, config.burstBytes, config.duty);
     this.#random = new RandomStream(options.seed, options.name);
     this.#lateRandom = new RandomStream(options.seed, `${options.name}/late`);
+    this.#writes = options.writes;
+    this.#walkNs = options.walkNs;
+    this.#log = options.log;
     this.#pagesPerOp = Math.min(Math.ceil(config.burstBytes / PAGE_SIZE), config.region.pages);
     this.#places = Math.floor(config.region.pages / this.#pagesPerOp);
     this.#depth = Math.min(config.queueDepth, this.#places);
@@ -221,10 +227,11 @@ export class OperationTraffic implements Traffic {
     this.#nextSlot = slot + 1 === this.#depth ? 0 : slot + 1;
     const missesBefore = this.counters.iotlbMisses;
     this.#touch(nowNs, this.#iovas[slot]!, this.#ram[slot]!, this.#pagesPerOp);
-    const walksNs = (this.counters.iotlbMisses - missesBefore) * this.#options.walkNs;
+    const walksNs = (this.counters.iotlbMisses - missesBefore) * this.#walkNs;
     this.#walkedNs = Math.max(nowNs, this.#walkedNs) + walksNs;
     this.#postedNs[slot] = Infinity;
-    const tail = (this.#doneHead + this.#doneCount) % this.#depth;
+    let tail = this.#doneHead + this.#doneCount;
+    if (tail >= this.#depth) tail -= this.#depth;
     this.#doneSlots[tail] = slot;
     this.#doneNs[tail] = this.#walkedNs + this.#config.latencyNs;
     this.#doneCount++;
@@ -237,7 +244,7 @@ export class OperationTraffic implements Traffic {
     const cpu = slot % this.#cpus;
     const iovaPage = this.#iovas[slot]!;
     const { lateShare, lateWindowNs } = this.#config;
-    if (lateShare > 0 && this.#options.writes && this.#lateRandom.nextUnit() < lateShare) {
+    if (lateShare > 0 && this.#writes && this.#lateRandom.nextUnit() < lateShare) {
       const dueNs = nowNs + this.#lateRandom.nextBelow(lateWindowNs);
       if (this.#late.add(dueNs, iovaPage)) this.counters.lateWrites++;
     }
@@ -246,21 +253,19 @@ export class OperationTraffic implements Traffic {
   }
 
   #touch(nowNs: number, iovaPage: number, ramPage: number, pages: number): void {
-    const { log, writes, drop } = this.#options;
     const { counters } = this;
-    const faults = this.#access(this.#dma.hostPage(iovaPage), pages, writes);
-    if (!writes) return;
+    const faults = this.#access(this.#dma.hostPage(iovaPage), pages, this.#writes);
+    if (!this.#writes) return;
     counters.pagesWritten += pages - faults;
-    if (log === null || log.write(iovaPage, pages)) return;
+    if (this.#log === null || this.#log.write(iovaPage, pages)) return;
     counters.unloggedPages += pages;
-    drop.dropped(nowNs, this.name, OUTSIDE_LOG, ramPage, pages);
+    this.#options.drop.dropped(nowNs, this.name, OUTSIDE_LOG, ramPage, pages);
   }
 
   #writeLate(iovaPage: number): void {
-    const { log } = this.#options;
     const { counters } = this;
     const page = this.#dma.hostPage(iovaPage);
-    log?.write(iovaPage, 1);
+    this.#log?.write(iovaPage, 1);
     if (page < 0) {
       counters.faults++;
       return;

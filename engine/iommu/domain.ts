@@ -5,8 +5,8 @@
 import { READ, WRITE } from './formats/format.ts';
 import { CACHED_DIRTY, CACHED_HELD } from './iotlb.ts';
 import type { Iotlb } from './iotlb.ts';
-import { canBeDirty, isDirty, isReadable, isWritable, leafAddress, leafSizeLog2 } from './entry.ts';
-import { setDirty } from './hardware.ts';
+import { markDirty } from './arena.ts';
+import { canBeDirty, dirtied, isDirty, isReadable, isWritable, leafAddress, leafSizeLog2 } from './entry.ts';
 import { offsetInLeaf } from './leafchoice.ts';
 import type { PageTable } from './pagetable.ts';
 import { trackingHardwareOf } from './trackinghardware.ts';
@@ -133,7 +133,10 @@ export class Domain {
       this.dirtySets++;
       dirty = true;
       held = iotlb.held && !uncached;
-      if (!held) setDirty(table, e);
+      if (!held) {
+        arena.words[2 * e] = dirtied(format, lo);
+        markDirty(arena, e);
+      }
     }
     const log2 = leafSizeLog2(format, table.foundLevel, lo, hi);
     const pa = leafAddress(format, log2, lo, hi);

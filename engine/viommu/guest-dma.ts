@@ -73,6 +73,7 @@ export class GuestDma {
   readonly counters: GuestDmaCounters;
   /** Per guest CPU: when it has time for the driver again. */
   readonly cpuFreeNs: Float64Array;
+  readonly #nested: boolean;
   readonly #container: VmmContainer;
   readonly #domain: Domain;
   readonly #iotlb: IotlbView;
@@ -95,6 +96,7 @@ export class GuestDma {
     this.#emit = emit;
     this.counters = counters;
     this.mode = config.mode;
+    this.#nested = config.mode === 'nested';
     this.driver = config.driver === 'lazy' && config.mode === 'shadow' ? 'strict' : config.driver;
     const space = new IovaSpace(config.addressBits);
     this.mappings = new GuestMappings(space);
@@ -139,7 +141,7 @@ export class GuestDma {
     if (iovaPage < 0) return -1;
     this.counters.maps++;
     let timeNs = nowNs + this.#costs.guest_dma_map;
-    if (this.mode !== 'nested') {
+    if (!this.#nested) {
       timeNs = this.#enter(timeNs);
       if (this.#waiting.length > 0) timeNs = this.#serveWaiting(timeNs);
       timeNs += this.#mapHost(timeNs, iovaPage, ramPage, pages);
@@ -157,7 +159,7 @@ export class GuestDma {
     this.counters.unmaps++;
     let timeNs = nowNs + this.#costs.guest_dma_unmap;
     if (this.#queue === null) {
-      timeNs = this.mode === 'nested' ? this.#unmapNested(timeNs, iovaPage) : this.#unmapNow(timeNs, iovaPage, pages);
+      timeNs = this.#nested ? this.#unmapNested(timeNs, iovaPage) : this.#unmapNow(timeNs, iovaPage, pages);
       this.#allocator.free(cpu, iovaPage, pages);
     } else timeNs = this.#unmapLater(timeNs, cpu, iovaPage, pages, this.#queue);
     this.cpuFreeNs[cpu] = timeNs;
@@ -168,12 +170,12 @@ export class GuestDma {
    * notification names address 0 and no mapping, as intel_iommu's did before QEMU 11.0; else it comes mapping by mapping.
    */
   unmapAll(nowNs: number, atZero: boolean): number {
-    let timeNs = this.mode === 'nested' ? nowNs : this.#serveWaiting(this.#enter(nowNs));
+    let timeNs = this.#nested ? nowNs : this.#serveWaiting(this.#enter(nowNs));
     this.counters.flushes++;
-    if (this.mode === 'nested') this.#domain.flushDomain();
+    if (this.#nested) this.#domain.flushDomain();
     else if (atZero) timeNs += this.#container.unmapAllAtZero(timeNs, this.mappings);
     this.mappings.forEach((iovaPage, _ramPage, pages) => {
-      if (this.mode !== 'nested' && !atZero) timeNs += this.#unmapHost(timeNs, iovaPage, pages);
+      if (!this.#nested && !atZero) timeNs += this.#unmapHost(timeNs, iovaPage, pages);
       this.#forget(iovaPage);
       this.#allocator.free(0, iovaPage, pages);
     });
@@ -201,7 +203,7 @@ export class GuestDma {
    * IOTLB entry remembers. Under shadow and explicit the IOVA itself.
    */
   hostPage(iovaPage: number): number {
-    if (this.mode !== 'nested') return iovaPage;
+    if (!this.#nested) return iovaPage;
     const ramPage = this.mappings.translate(iovaPage);
     if (ramPage >= 0) return this.#ramMap.gpaOf(ramPage);
     const stale = this.#stale.get(iovaPage);
@@ -248,15 +250,17 @@ export class GuestDma {
   }
 
   #mapHost(nowNs: number, iovaPage: number, ramPage: number, pages: number): number {
-    const refusal = this.#container.refusal(ramPage, pages, this.#pieces(pages));
+    if (this.mode === 'explicit' || pages === 1) {
+      const mapped = this.#container.map(iovaPage, ramPage, pages);
+      if (mapped.ok) return mapped.value;
+      invariant(mapped.errno === 'ENOSPC' || mapped.errno === 'ENOMEM', 'the host maps what the guest has mapped');
+      this.#refuse(nowNs, iovaPage, mapped.errno);
+      return 0;
+    }
+    const refusal = this.#container.refusal(ramPage, pages, pages);
     if (refusal !== undefined) {
       this.#refuse(nowNs, iovaPage, refusal);
       return 0;
-    }
-    if (this.mode === 'explicit' || pages === 1) {
-      const mapped = this.#container.map(iovaPage, ramPage, pages);
-      invariant(mapped.ok, 'the host maps what the guest has mapped');
-      return mapped.value;
     }
     let durationNs = 0;
     for (let i = 0; i < pages; i++) {
@@ -296,7 +300,7 @@ export class GuestDma {
 
   #unmapLater(nowNs: number, cpu: number, iovaPage: number, pages: number, queue: FlushQueue): number {
     let timeNs = nowNs;
-    if (this.mode === 'nested') {
+    if (this.#nested) {
       const ramPage = this.mappings.translate(iovaPage);
       for (let i = 0; i < pages; i++) this.#stale.set(iovaPage + i, ramPage + i);
       this.#forget(iovaPage);
@@ -315,7 +319,7 @@ export class GuestDma {
   /** The flush queue's flush: of the whole domain. */
   #flushAll(nowNs: number): number {
     this.counters.flushes++;
-    if (this.mode !== 'nested') return this.#kick(nowNs);
+    if (!this.#nested) return this.#kick(nowNs);
     const doneNs = this.#enter(nowNs) + this.#costs.iotlb_flush;
     if (this.#container.inFlight.dueNs <= doneNs) this.#container.inFlight.playUntil(doneNs);
     this.#domain.flushDomain();

@@ -131,7 +131,7 @@ export class VmmContainer {
     this.#unmapNsMax = askNs + Math.max(this.#singleNs, iommu_unmap + iotlb_flush);
   }
 
-  /** Why a guest's mapping, made by so many calls, would be refused; undefined where it would not. */
+  /** Why a guest's mapping, made by several calls, would be refused; undefined where it would not. */
   refusal(ramPage: number, pages: number, mappings: number): Errno | undefined {
     if (this.mappings + mappings > this.#mappingsMax) return 'ENOSPC';
     return this.#pins.fits(ramPage, pages) ? undefined : 'ENOMEM';
