@@ -15,7 +15,7 @@ import { editYaml, readYaml } from './document/yamlText.ts';
 import { offsetOfPath, pathAtOffset } from './document/yamlPlaces.ts';
 import { keysAt, readSchema, type Field } from './schema/fields.ts';
 import { sectionOf } from './schema/sections.ts';
-import { templateNamed, TEMPLATES } from '../experiments/templates.ts';
+import { ownName, saveDraft, source, type Origin, type Source } from './origin.ts';
 
 const CHECK_AFTER_MS = 150;
 /** Of a long text: reading it takes longer than the time between two keys. */
@@ -26,10 +26,6 @@ const LONG_CHARS = 100_000;
 /** From here on the limit is told. */
 const NEARLY_FULL = 0.8;
 
-export interface Origin {
-  readonly kind: 'example' | 'draft' | 'run' | 'new';
-  readonly id: string;
-}
 export type SaveState =
   | 'untouched'
   | 'waiting'
@@ -404,12 +400,6 @@ export class Editing {
   }
 }
 
-/** Without its folder: a run from the command line has kept that too. */
-function ownName(fileName: string): string {
-  const name = fileName.split(/[/\\]/u).at(-1) ?? '';
-  return name === '' ? 'experiment.yaml' : name.slice(0, MAX_NAME_CHARS);
-}
-
 /** The element that carries a field. */
 export function fieldId(path: Path): string {
   return `field-${pathText(path)}`;
@@ -424,51 +414,6 @@ function isOptionalGroup(schema: Field, path: Path): boolean {
     fields = field?.fields ?? [];
   }
   return field?.kind === 'group' && !field.required;
-}
-
-interface Source {
-  readonly text: string;
-  readonly fileName: string;
-  readonly draftId: number | null;
-  readonly draftMs: number | null;
-}
-
-const NO_DRAFT = { draftId: null, draftMs: null } as const;
-
-async function source({ kind, id }: Origin): Promise<Source | null> {
-  switch (kind) {
-    case 'example': {
-      const entry = (await call('experiments.gallery', {})).find((one) => one.id === id);
-      return entry === undefined ? null : { text: entry.text, fileName: entry.fileName, ...NO_DRAFT };
-    }
-    case 'draft': {
-      const draft = (await call('drafts.list', {})).find((one) => String(one.id) === id);
-      return draft === undefined
-        ? null
-        : { text: draft.text, fileName: draft.fileName, draftId: draft.id, draftMs: draft.updatedMs };
-    }
-    case 'run': {
-      if (!/^[1-9]\d{0,14}$/u.test(id)) return null;
-      const { experiment, row } = await call('runs.get', { id: Number(id) });
-      return { text: experiment, fileName: row.fileName, ...NO_DRAFT };
-    }
-    case 'new':
-      return { text: (templateNamed(id) ?? TEMPLATES[0]!).text, fileName: 'experiment.yaml', ...NO_DRAFT };
-  }
-}
-
-/** One that another window deleted meanwhile is made anew: nothing typed is lost. */
-async function saveDraft(
-  id: number | null,
-  knownMs: number | null,
-  draft: { readonly name: string; readonly text: string; readonly fileName: string },
-): Promise<{ readonly id: number; readonly updatedMs: number }> {
-  try {
-    return await call('drafts.save', { id, ...draft, ...(knownMs === null ? {} : { ifUpdatedMs: knownMs }) });
-  } catch (error) {
-    if (id === null || !(error instanceof ServiceError) || error.kind !== 'absent') throw error;
-    return call('drafts.save', { id: null, ...draft });
-  }
 }
 
 function tooLargeProblem(file: string): Problem {
