@@ -27,6 +27,7 @@ import {
   lineNumbers,
 } from '@codemirror/view';
 import type { Problem } from '../../../../main/contract/errors.ts';
+import { overType } from './overType.ts';
 import { assistance, type Knowledge } from './assist.ts';
 import { hanging } from './hanging.ts';
 import { colours, look } from './theme.ts';
@@ -58,6 +59,7 @@ export class CodeView {
       indentUnit.of('  '),
       bracketMatching(),
       closeBrackets(),
+      overType,
       highlightActiveLine(),
       highlightActiveLineGutter(),
       highlightSelectionMatches(),
