@@ -141,6 +141,6 @@ export const checkResultSchema = z.object({
    * The file with defaults filled in, in base units, as JSON with the file's names: what a form shows for fields that are
    * not set. Null where there are problems.
    */
-  resolved: z.json().nullable(),
+  resolved: z.unknown(),
 });
 export type CheckResult = z.infer<typeof checkResultSchema>;

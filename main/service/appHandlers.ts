@@ -46,11 +46,7 @@ export function appHandlers({ store, jobs, app, examplesFolder }: Parts): Handle
         problems: [],
         estimate: estimateOf(experiment, pace.now()),
         facts: factsOf(experiment),
-        resolved: JSON.parse(resolvedJson(experiment)) as Handlers['experiments.check'] extends (p: never) => infer R
-          ? R extends { resolved: infer V }
-            ? V
-            : never
-          : never,
+        resolved: JSON.parse(resolvedJson(experiment)) as unknown,
       };
     },
     'experiments.recent': ({ limit }) => store.recentExperiments(limit).map((recent) => ({ ...recent })),

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
 import { expect } from 'vitest';
 import { e2e } from './lab.ts';
+import { longText } from './longText.ts';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const FIVE = '/edit/example/05-nic-behind-a-strict-viommu';
@@ -88,6 +89,23 @@ e2e(
       (id) => document.querySelector<HTMLInputElement>(id)?.value === '5ms',
       '[id="field-sampling"]',
     );
+
+    // Typed over a selection: brackets go around it, anything else stands in its place, without a word from the policy.
+    await page.locator('.cm-content').click();
+    await page.keyboard.press('Control+End');
+    await page.keyboard.type('# word');
+    for (let i = 0; i < 4; i++) await page.keyboard.press('Shift+ArrowLeft');
+    await page.keyboard.type('[');
+    await untilText(page, '# [word]');
+    await page.keyboard.type('other');
+    await untilText(page, '# [other]');
+    await page.keyboard.press('Control+a');
+    await page.keyboard.type('x');
+    await page.getByText('The form waits for the text').waitFor();
+    await page.keyboard.press('Control+z');
+    await untilText(page, 'sampling: 5ms');
+    await page.keyboard.press('Control+End');
+    await page.keyboard.press('Enter');
 
     // Kept by itself, and there again after a reload.
     await page.getByText('kept as a draft').waitFor();
@@ -246,6 +264,48 @@ e2e('hostile names are text, and a file that is too large is refused before it i
     window.dispatchEvent(new DragEvent('drop', { dataTransfer: files, bubbles: true, cancelable: true }));
   });
   await page.getByText('large.yaml is too large').waitFor();
+});
+
+e2e('ten thousand lines: a page of a list at a time, and both sides at once lose nothing', async (lab) => {
+  const client = await lab.client();
+  const text = longText(10_000);
+  const { id } = await client.call('drafts.save', { id: null, name: 'Long', text, fileName: 'long.yaml' });
+  const kept = async (): Promise<string> => (await client.call('drafts.list', {})).find((one) => one.id === id)!.text;
+  const page = await lab.open(`/edit/draft/${id}`);
+  await page.getByText('No problems').waitFor();
+
+  await page.getByRole('button', { name: /^Changes 1,?998/u }).click();
+  const items = page.locator('#section-changes li');
+  expect(await items.count()).toBe(25);
+  const number = page.getByLabel('Number of the first one shown');
+  await number.fill('1990');
+  await number.press('Enter');
+  await page.locator(field('changes[1989]')).waitFor();
+  expect(await items.count()).toBe(23);
+
+  // A key after the other in the form, and at once in the text, before any of it can have been worked out.
+  const vcpus = page.locator(field('guest.vcpus'));
+  await vcpus.fill('');
+  await vcpus.pressSequentially('12');
+  await page.locator(field('name')).fill('Longer');
+  await page.locator('.cm-content').click({ position: { x: 40, y: 8 } });
+  await page.keyboard.press('Control+End');
+  await page.keyboard.type('# typed at the end');
+  const wanted = text
+    .replace('name: Long\n', 'name: Longer\n')
+    .replace('vcpus: 4', 'vcpus: 12')
+    .concat('# typed at the end');
+  await expect.poll(kept).toBe(wanted);
+  expect(await vcpus.inputValue()).toBe('12');
+
+  // A mistake leads to its item, on whatever page.
+  await page.keyboard.press('Control+End');
+  await page.keyboard.type('\nsampling: 5');
+  await page.getByRole('region', { name: 'Problems' }).getByText('sampling').waitFor();
+  for (let i = 0; i < 30; i++) await page.keyboard.press('Control+z');
+  await expect.poll(kept).toBe(text);
+  await page.getByText('No problems').waitFor();
+  expect(await vcpus.inputValue()).toBe('4');
 });
 
 e2e('gallery and editor are accessible, in either theme', async (lab) => {

@@ -8,6 +8,7 @@ import type { Page } from 'playwright-core';
 import type { Store } from '../../main/store/store.ts';
 import { chromiumFile, NO_CHROMIUM, startChromium } from './chromium.ts';
 import { Lab } from './labHost.ts';
+import { longText } from './longText.ts';
 import { aChunk, anEvent, aRun, aSummary } from '../main/store/aRun.ts';
 import type { Bench } from '../bench/bench.ts';
 
@@ -220,6 +221,41 @@ const all: readonly Bench[] = [
           sort: { column: 'id', descending: true },
         });
         return { value, extra: { againMs, coldMs, filterMs: performance.now() - start } };
+      };
+    },
+  },
+  {
+    name: 'window: longest task while one types in 10,000 lines',
+    unit: 'ms',
+    better: 'lower',
+    goal: { max: 100 },
+    rounds: 5,
+    warmUp: 1,
+    prepare: async () => {
+      const lab = await aLab();
+      const client = await lab.client();
+      const draft = { name: 'Long', text: longText(10_000), fileName: 'long.yaml' };
+      const { id } = await client.call('drafts.save', { id: null, ...draft });
+      const page = await lab.open(`edit/draft/${id}`);
+      await page.getByText('No problems').waitFor();
+      const rest = (): Promise<unknown> => page.waitForTimeout(3_000);
+      return async () => {
+        await page.locator('.cm-content').click({ position: { x: 60, y: 60 } });
+        await page.keyboard.press('End');
+        await rest();
+        await watchTasks(page);
+        for (let i = 0; i < 20; i++) {
+          await page.keyboard.type('#');
+          await page.waitForTimeout(50);
+        }
+        const value = await longestTask(page);
+        // Read, checked and drawn anew.
+        await rest();
+        const afterMs = await longestTask(page);
+        await watchTasks(page);
+        await page.locator('[id="field-name"]').pressSequentially('er', { delay: 100 });
+        await rest();
+        return { value, extra: { afterMs, formEditMs: await longestTask(page) } };
       };
     },
   },

@@ -1,28 +1,32 @@
 // One experiment being edited: its text and everything that follows from it. Form, picture and schedule read `value`, `facts`
 // and `problemsAt`, and write through `edit`; the text side writes through the code view. There is one text and one history.
 //
-// Theory: every change of the text (from whichever side) comes through #changed. From there: parsed at once for the form;
-// checked by the host a moment later (the latest answer wins); kept as a draft a little later still. What cannot be read keeps
-// its text, and the form waits.
-import { checkResultSchema, type CheckResult, type ExperimentFacts } from '../../../main/contract/experiments.ts';
+// Theory: every change of the text (from whichever side) comes through changed(). From there: parsed for the form; checked by the
+// host a moment later; kept as a draft a little later still. What cannot be read keeps its text, and the form waits.
+//
+// A short text is parsed at once, so that both sides change in one frame. A long one is parsed by a worker when one pauses, and
+// `behind` says that the form is of an older text; its edits are worked out by the worker too (formEdits.ts), and the form shows
+// them before the text has them. Of all that takes time one is under way, and the newest text is next.
+import type { CheckResult, ExperimentFacts } from '../../../main/contract/experiments.ts';
 import type { Problem } from '../../../main/contract/errors.ts';
 import { MAX_EXPERIMENT_CHARS, MAX_NAME_CHARS } from '../../../main/contract/limits.ts';
 import { ServiceError } from '../../../main/contract/errors.ts';
 import { call, messageOf } from '../../app/host.svelte.ts';
 import type { CodeView } from './code/codeView.ts';
-import { isGroup, pathText, valueAt, type Edit, type Path } from './document/edits.ts';
-import { editYaml, readYaml } from './document/yamlText.ts';
-import { offsetOfPath, pathAtOffset } from './document/yamlPlaces.ts';
+import { applyEdit, isGroup, pathText, valueAt, type Edit, type Path } from './document/edits.ts';
+import { FormEdits } from './document/formEdits.ts';
+import type { Answers, FormEdit } from './document/questions.ts';
+import { isLong, Reader } from './document/reader.ts';
+import { seenBy } from './document/seen.ts';
+import { editYaml } from './document/yamlText.ts';
 import { keysAt, readSchema, type Field } from './schema/fields.ts';
 import { sectionOf } from './schema/sections.ts';
 import { ownName, saveDraft, source, type Origin, type Source } from './origin.ts';
 
 const CHECK_AFTER_MS = 150;
-/** Of a long text: reading it takes longer than the time between two keys. */
-const CHECK_LONG_AFTER_MS = 900;
+/** Of a long text: the host takes as long for it as a person for a few keys. */
+const CHECK_LONG_AFTER_MS = 600;
 const SAVE_AFTER_MS = 700;
-/** A text longer than this is read for the form only when one pauses. */
-const LONG_CHARS = 100_000;
 /** From here on the limit is told. */
 const NEARLY_FULL = 0.8;
 
@@ -45,11 +49,15 @@ export class Editing {
   value = $state.raw<unknown>({});
   /** Why the form waits; '' while text and form agree. */
   unreadable = $state('');
-  /** Bytes of the text, as the limit counts them. */
+  /** `value` is of an older text than that which stands there: a long one is read when one pauses. */
+  behind = $state(false);
+  /** Bytes of the text, as the limit counts them; far from it, about. */
   bytes = $state(0);
   schema = $state.raw<Field | null>(null);
 
   checking = $state(false);
+  /** The text that the host's opinion is of. */
+  judged = $state.raw<string | null>(null);
   /** Why there is no opinion of the host; ''. */
   checkTrouble = $state('');
   problems = $state.raw<readonly Problem[]>([]);
@@ -66,6 +74,8 @@ export class Editing {
 
   /** Path (as text) of the field that is pointed at: its part of the picture is lit. */
   lit = $state('');
+  /** Path of the field that was to be shown last: long lists turn to its page. */
+  revealed = $state.raw<Path>([]);
   /** Sections and groups of the form that are open or closed by hand, by path. */
   opened = $state<Record<string, boolean>>({});
 
@@ -83,8 +93,6 @@ export class Editing {
 
   #code: CodeView | undefined;
   #original = '';
-  /** The text that the host's opinion is of. */
-  #judged: string | null = null;
   #crlf = false;
   #draftId: number | null = null;
   /** Of the draft as this window knows it. */
@@ -92,12 +100,36 @@ export class Editing {
   #checkTimer: ReturnType<typeof setTimeout> | undefined;
   #saveTimer: ReturnType<typeof setTimeout> | undefined;
   #saving: Promise<void> = Promise.resolve();
-  #asked = 0;
+  #underCheck: Promise<void> | undefined;
+  #underReading: Promise<void> | undefined;
+  #destroyed = false;
   #onDraft: (id: number) => void;
+  #cursor = 0;
+  /** Answers what code view and form ask about the text. */
+  readonly reader = new Reader();
+  readonly #edits: FormEdits;
 
-  /** `onDraft`: what is edited has become draft number `id`; its address changes. */
-  constructor(onDraft: (id: number) => void) {
+  /**
+   * `onDraft`: what is edited has become draft number `id`; its address changes. `onRefused`: an edit of the form that was taken
+   * could not be made after all.
+   */
+  constructor(onDraft: (id: number) => void, onRefused: (why: string) => void) {
     this.#onDraft = onDraft;
+    this.#edits = new FormEdits(
+      {
+        text: () => this.text,
+        replace: (text, options) => {
+          this.#replace(text, options);
+        },
+        refused: onRefused,
+        // What was refused is still shown, and what was made is what is shown already: the text says which.
+        settled: () => {
+          this.behind = true;
+          void this.#follow();
+        },
+      },
+      (question) => this.reader.ask(question),
+    );
   }
 
   // --- Where it comes from --------------------------------------------------------------------------------------------
@@ -123,7 +155,7 @@ export class Editing {
         this.state = 'absent';
         return;
       }
-      this.#begin(found);
+      await this.#begin(found);
     } catch (error) {
       if (this.origin !== origin) return;
       const absent = error instanceof ServiceError && error.kind === 'absent';
@@ -132,7 +164,8 @@ export class Editing {
     }
   }
 
-  #begin({ text: written, fileName, draftId, draftMs }: Source): void {
+  async #begin({ text: written, fileName, draftId, draftMs }: Source): Promise<void> {
+    const { origin } = this;
     this.#crlf = written.includes('\r\n');
     // The code view has lines, not line ends; a file gets its own back.
     const text = written.replaceAll('\r\n', '\n');
@@ -141,17 +174,21 @@ export class Editing {
     this.#original = text;
     this.fileName = ownName(fileName);
     this.save = draftId === null ? 'untouched' : 'saved';
-    this.#judged = null;
+    this.judged = null;
     this.problems = [];
     this.facts = null;
     this.resolved = null;
     this.estimate = null;
     this.opened = {};
     this.value = {};
-    this.#take(text);
+    this.#edits.clear();
+    clearTimeout(this.#checkTimer);
+    this.#checkTimer = undefined;
+    this.#set(text);
     this.#code?.load(text);
-    this.state = 'ready';
     void this.#check();
+    await this.#take();
+    if (this.origin === origin) this.state = 'ready';
   }
 
   /** The code view's; it is there as long as the pane is. */
@@ -165,28 +202,50 @@ export class Editing {
 
   // --- Changes --------------------------------------------------------------------------------------------------------
 
-  /** An edit from the form or the pictures. `alone`: a step of its own in the history. Returns what went wrong, or ''. */
+  /**
+   * An edit from the form or the pictures. `alone`: a step of its own in the history. Returns what went wrong, or ''. In a long
+   * text it is made a little later; what goes wrong then is told by `onRefused`.
+   */
   edit(edit: Edit, alone = true): string {
-    const order = (group: Path): readonly string[] =>
-      this.schema === null ? [] : keysAt(this.schema, group, this.value);
-    const result = editYaml(this.text, edit, order);
-    if (!result.ok) return result.why;
-    this.#code?.replace(result.text, { alone });
-    return '';
+    return this.#make([edit], alone);
   }
 
   /** Several edits as one step. */
   editAll(edits: readonly Edit[]): string {
-    let text = this.text;
+    return this.#make(edits, true);
+  }
+
+  #make(edits: readonly Edit[], alone: boolean): string {
+    let { value, text } = this;
+    const later = isLong(text) || this.#edits.waiting > 0;
+    if (later && this.unreadable !== '') return `the text cannot be read: ${this.unreadable}`;
+    const steps: FormEdit[] = [];
     for (const edit of edits) {
-      const order = (group: Path): readonly string[] =>
-        this.schema === null ? [] : keysAt(this.schema, group, readYaml(text).value);
-      const result = editYaml(text, edit, order);
+      const orders = this.#ordersOn(edit.path, value);
+      steps.push({ edit, seen: seenBy(value, edit), orders });
+      value = applyEdit(value, edit);
+      if (later) continue;
+      const result = editYaml(text, edit, (group) => orders[group.length] ?? []);
       if (!result.ok) return result.why;
       text = result.text;
     }
-    this.#code?.replace(text, { alone: true });
+    if (later) {
+      this.value = value;
+      this.#edits.push({ edits: steps, alone });
+    } else this.#replace(text, { alone });
     return '';
+  }
+
+  /** Of the groups on the way to a field, the root first: the order of keys in them. */
+  #ordersOn(path: Path, value: unknown): (readonly string[])[] {
+    const { schema } = this;
+    return schema === null ? [] : path.map((_, length) => keysAt(schema, path.slice(0, length), value));
+  }
+
+  #replace(text: string, options: { readonly alone: boolean }): void {
+    if (this.#code !== undefined) this.#code.replace(text, options);
+    // The view is being left: what was asked for is still kept.
+    else if (text !== this.text) this.changed(text);
   }
 
   /** Back to the default; groups that are left with nothing go with it, where having them means nothing. */
@@ -205,13 +264,15 @@ export class Editing {
 
   /** From the code view: the text is this now. */
   changed(text: string): void {
-    const long = text.length > LONG_CHARS;
-    if (long) this.text = text;
-    else this.#take(text);
+    this.#set(text);
+    const long = isLong(text);
+    if (long) this.behind = true;
+    else void this.#take();
     clearTimeout(this.#checkTimer);
     this.#checkTimer = setTimeout(
       () => {
-        if (long) this.#take(this.text);
+        this.#checkTimer = undefined;
+        void this.#follow();
         void this.#check();
       },
       long ? CHECK_LONG_AFTER_MS : CHECK_AFTER_MS,
@@ -220,6 +281,13 @@ export class Editing {
     this.save = 'waiting';
     clearTimeout(this.#saveTimer);
     this.#saveTimer = setTimeout(() => void this.flush(), SAVE_AFTER_MS);
+  }
+
+  #set(text: string): void {
+    this.text = text;
+    // A character has three bytes at most: far from the limit nobody asks how many they are.
+    const far = text.length * 3 < NEARLY_FULL * MAX_EXPERIMENT_CHARS;
+    this.bytes = far ? text.length : new TextEncoder().encode(text).length;
   }
 
   undo(): void {
@@ -241,51 +309,84 @@ export class Editing {
     return this.text !== this.#original;
   }
 
-  #take(text: string): void {
-    this.text = text;
-    this.bytes = new TextEncoder().encode(text).length;
+  /** The text as it is now, for the form: at once where it is short. */
+  #take(): Promise<void> {
     if (this.tooLarge) {
       this.unreadable = 'the file is larger than 1 MiB';
-      return;
+      this.behind = false;
+      return Promise.resolve();
     }
-    const { value, error } = readYaml(text);
+    const { text } = this;
+    const read = this.reader.ask({ kind: 'read', text });
+    if (!(read instanceof Promise)) {
+      this.#show(read);
+      return Promise.resolve();
+    }
+    return read.then((found) => {
+      // Form edits on their way are shown already; when the last is made, the text is read again.
+      if (text === this.text && this.#edits.waiting === 0) this.#show(found);
+    });
+  }
+
+  #show({ value, error }: Answers['read']): void {
+    this.behind = false;
     if (error === null) {
       this.value = isGroup(value) ? value : {};
       this.unreadable = value === null || value === undefined || isGroup(value) ? '' : 'the file is no group of fields';
     } else {
-      const line = text.slice(0, error.offset).split('\n').length;
+      const line = this.text.slice(0, error.offset).split('\n').length;
       this.unreadable = `line ${line}: ${error.message}`;
     }
+    void this.#point();
+  }
+
+  /** Until the form is of the text as it is now, or somebody types on. */
+  #follow(): Promise<void> {
+    this.#underReading ??= (async () => {
+      while (this.behind && this.#checkTimer === undefined && this.#edits.waiting === 0 && !this.#destroyed)
+        await this.#take();
+    })().finally(() => (this.#underReading = undefined));
+    return this.#underReading;
   }
 
   // --- The host's opinion ---------------------------------------------------------------------------------------------
 
-  /** What the host thinks of the text as it is now, not of that of a moment ago. */
+  /** What the host thinks of the text as it is now, not of that of a moment ago; with what was asked for in the form. */
   async settled(): Promise<void> {
-    if (this.#judged === this.text) return;
+    await this.#edits.settled();
+    if (this.judged === this.text) return;
     clearTimeout(this.#checkTimer);
-    this.#take(this.text);
-    await this.#check();
+    this.#checkTimer = undefined;
+    await Promise.all([this.#follow(), this.#check()]);
   }
 
-  async #check(): Promise<void> {
-    const asked = ++this.#asked;
-    const { text } = this;
-    if (this.tooLarge) {
-      this.#judge({ problems: [tooLargeProblem(this.fileName)], estimate: null, facts: null, resolved: null });
-      return;
-    }
-    this.checking = true;
-    this.checkTrouble = '';
-    try {
-      const result = await call('experiments.check', { text, fileName: this.fileName });
-      if (asked !== this.#asked) return;
-      this.#judge(checkResultSchema.parse(result));
-      this.#judged = text;
-    } catch (error) {
-      if (asked === this.#asked) this.checkTrouble = messageOf(error);
-    } finally {
-      if (asked === this.#asked) this.checking = false;
+  /** Until the host has said what it thinks of the text as it is now, or somebody types on. */
+  #check(): Promise<void> {
+    this.#underCheck ??= this.#checkOn().finally(() => {
+      this.#underCheck = undefined;
+      this.checking = false;
+    });
+    return this.#underCheck;
+  }
+
+  async #checkOn(): Promise<void> {
+    for (let text: string | null = null; text !== this.text && !this.#destroyed && this.#checkTimer === undefined;) {
+      ({ text } = this);
+      if (this.tooLarge) {
+        this.#judge({ problems: [tooLargeProblem(this.fileName)], estimate: null, facts: null, resolved: null });
+        this.judged = text;
+        continue;
+      }
+      this.checking = true;
+      this.checkTrouble = '';
+      try {
+        const result = await call('experiments.check', { text, fileName: this.fileName });
+        if (text !== this.text) continue;
+        this.#judge(result);
+        this.judged = text;
+      } catch (error) {
+        if (text === this.text) this.checkTrouble = messageOf(error);
+      }
     }
   }
 
@@ -366,6 +467,7 @@ export class Editing {
     const opened: Record<string, boolean> = { [`section:${sectionOf(key)}`]: true };
     for (let length = 1; length <= path.length; length++) opened[pathText(path.slice(0, length))] = true;
     Object.assign(this.opened, opened);
+    this.revealed = [...path];
     requestAnimationFrame(() => {
       for (let length = path.length; length > 0; length--) {
         const place = document.getElementById(fieldId(path.slice(0, length)));
@@ -378,8 +480,10 @@ export class Editing {
     });
   }
 
-  showInText(path: Path): void {
-    this.#code?.goTo(offsetOfPath(readYaml(this.text).document, path));
+  async showInText(path: Path): Promise<void> {
+    const { text } = this;
+    const offset = await this.reader.ask({ kind: 'offsetOf', text, path });
+    if (text === this.text) this.#code?.goTo(offset);
   }
   focusText(): void {
     this.#code?.focus();
@@ -389,14 +493,27 @@ export class Editing {
   }
   /** The cursor is here in the text: the picture shows which part that is. */
   cursorAt(offset: number): void {
-    const found = this.text.length > 200_000 ? null : pathAtOffset(readYaml(this.text).document, offset);
-    this.lit = found === null ? '' : pathText(found.path);
+    this.#cursor = offset;
+    void this.#point();
+  }
+  /** Of a long text when it has been read: the answer is quick then. */
+  async #point(): Promise<void> {
+    if (this.behind || this.state !== 'ready') return;
+    const [text, offset] = [this.text, this.#cursor];
+    const found = await this.reader.ask({ kind: 'pathAt', text, offset });
+    if (text === this.text && offset === this.#cursor) this.lit = found === null ? '' : pathText(found.path);
   }
 
   destroy(): void {
     clearTimeout(this.#checkTimer);
-    this.#asked++;
-    void this.flush();
+    this.#destroyed = true;
+    // What was asked for in the form a moment ago is kept too.
+    void this.#edits
+      .settled()
+      .then(() => this.flush())
+      .finally(() => {
+        this.reader.close();
+      });
   }
 }
 

@@ -8,14 +8,11 @@ import {
 import { hoverTooltip, type EditorView } from '@codemirror/view';
 import type { Extension } from '@codemirror/state';
 import { isGroup, valueAt } from '../document/edits.ts';
-import { pathAtOffset, spotAt } from '../document/yamlPlaces.ts';
-import { readYaml } from '../document/yamlText.ts';
+import type { Reader } from '../document/reader.ts';
 import { discriminator, fieldAt, fieldsIn, isPlain, type Field } from '../schema/fields.ts';
 
-/** Above this size explanations and completion would cost more than they help. */
-const MOST_CHARS = 200_000;
-
 export interface Knowledge {
+  readonly reader: Reader;
   /** Null until the schema has come. */
   readonly root: () => Field | null;
   /** The file as it was last readable. */
@@ -29,12 +26,14 @@ export function assistance(knowledge: Knowledge): Extension {
   ];
 }
 
-function complete(context: CompletionContext, { root, value }: Knowledge): CompletionResult | null {
+async function complete(
+  context: CompletionContext,
+  { reader, root, value }: Knowledge,
+): Promise<CompletionResult | null> {
   const schema = root();
-  const text = context.state.doc.toString();
-  if (schema === null || text.length > MOST_CHARS) return null;
-  const spot = spotAt(text, context.pos);
-  if (spot === null || (spot.from === context.pos && !context.explicit)) return null;
+  if (schema === null) return null;
+  const spot = await reader.ask({ kind: 'spotAt', text: context.state.doc.toString(), offset: context.pos });
+  if (context.aborted || spot === null || (spot.from === context.pos && !context.explicit)) return null;
   const file = value();
   const field = fieldAt(schema, spot.path, file);
   if (field === undefined) return null;
@@ -74,12 +73,13 @@ function valuesOf(field: Field, file: unknown): Completion[] {
   return field.byDefault === '' ? [] : [{ label: field.byDefault, detail: 'default' }];
 }
 
-function explanations({ root, value }: Knowledge): Extension {
-  return hoverTooltip((view: EditorView, pos) => {
+function explanations({ reader, root, value }: Knowledge): Extension {
+  return hoverTooltip(async (view: EditorView, pos) => {
     const schema = root();
-    const text = view.state.doc.toString();
-    if (schema === null || text.length > MOST_CHARS) return null;
-    const found = pathAtOffset(readYaml(text).document, pos);
+    if (schema === null) return null;
+    const { doc } = view.state;
+    const found = await reader.ask({ kind: 'pathAt', text: doc.toString(), offset: pos });
+    if (view.state.doc !== doc) return null;
     const field = found === null ? undefined : fieldAt(schema, found.path, value());
     if (found === null || field === undefined || field.description === '') return null;
     return { pos: found.from, end: found.to, above: true, create: () => ({ dom: explained(field) }) };

@@ -1,7 +1,7 @@
 // Typing over a selection, done by ourselves. Chromium would keep the colours of the text that goes, with a style attribute on
 // what it inserts: the content security policy forbids that and complains of it on the console, at every such key.
 import { EditorView } from '@codemirror/view';
-import { Transaction } from '@codemirror/state';
+import type { Transaction } from '@codemirror/state';
 
 export const overType = EditorView.domEventHandlers({
   beforeinput(event, view) {
