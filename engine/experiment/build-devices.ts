@@ -22,7 +22,7 @@ export interface DeviceSinks {
 }
 
 /** Formats whose Dirty bits the kernel offers (IOMMU_CAP_DIRTY_TRACKING). */
-const TRACKING_FORMATS: readonly string[] = ['amd-v1', 'vtd-ss', 'arm-lpae-s1'];
+export const TRACKING_FORMATS: readonly string[] = ['amd-v1', 'vtd-ss', 'arm-lpae-s1'];
 
 /** `sections`: the memory map at the start. */
 export function buildRack(
