@@ -187,8 +187,9 @@ function foundIn(source: Source, seconds: number, throttlePercent: number, limit
   const share = vcpus > 0 ? 1 - throttlePercent / 100 : 1;
   const units = pages / grain;
   const found = grain * units * -Math.expm1((-writesPerSecond * share * seconds) / units);
-  if (vcpus === 0 || limit?.dirtyLimit == null) return found;
-  return Math.min(found, (vcpus * limit.dirtyLimit.quota * seconds) / PAGE_SIZE);
+  const quota = limit?.dirtyLimit?.quota;
+  if (vcpus === 0 || quota === undefined) return found;
+  return Math.min(found, (vcpus * quota * seconds) / PAGE_SIZE);
 }
 
 /** Seconds that a page costs which was sent before, `round` seconds ago: XBZRLE sends what changed in it. */
