@@ -1,8 +1,9 @@
 // What the picture of the topology draws of a validated experiment.
-import { formatDuration, formatPageRate, formatRate, formatSize, PAGE_SIZE } from '../../engine/core/units.ts';
+import { PAGE_SIZE } from '../../engine/core/units.ts';
 import type { Change, Device, Experiment, Workload } from '../../engine/experiment/schema.ts';
 import { layoutOf } from '../../engine/experiment/build-map.ts';
 import type { ExperimentFacts } from '../contract/experiments.ts';
+import { formatFigure } from '../contract/format.ts';
 
 export function factsOf(experiment: Experiment): ExperimentFacts {
   const { guest, devices, iommu, viommu, tracking, migration, changes } = experiment;
@@ -78,15 +79,15 @@ function changeFacts(change: Change, index: number): ExperimentFacts['changes'][
 }
 
 function workloadText(workload: Workload): string {
-  const size = 'region' in workload ? ` over ${formatSize(workload.region.size)}` : '';
+  const size = 'region' in workload ? ` over ${formatFigure(workload.region.size, 'bytes')}` : '';
   const rate = 'rate' in workload ? `, ${pageRate(workload.rate)}` : '';
   return `${workload.pattern}${size}${rate}`;
 }
 
 function pageRate(rate: number): string {
-  return rate === Infinity ? 'as fast as it can' : formatPageRate(rate);
+  return rate === Infinity ? 'as fast as it can' : formatFigure(rate, 'pages/s');
 }
 
 function deviceText(device: Device): string {
-  return `${formatRate(device.rate)} into ${formatSize(device.ring.size)}${device.latency > 0 ? `, ${formatDuration(device.latency)} in flight` : ''}`;
+  return `${formatFigure(device.rate, 'bytes/s')} into ${formatFigure(device.ring.size, 'bytes')}${device.latency > 0 ? `, ${formatFigure(device.latency, 'ns')} in flight` : ''}`;
 }

@@ -217,7 +217,7 @@ const docs: Scene = {
       ...{ id: null, name: 'nic.yaml', fileName: '05-nic-behind-a-strict-viommu.yaml' },
       text: example('05'),
     });
-    const sizes: readonly Size[] = [[1440, 960]];
+    const sizes: readonly Size[] = [[1440, 1000]];
     return [
       { name: 'docs-run', path: `run/${lossy}`, ready: canvas, sizes },
       { name: 'docs-editor', path: `edit/draft/${id}`, ready: (page) => page.locator('.cm-content').waitFor(), sizes },
