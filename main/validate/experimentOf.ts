@@ -141,10 +141,10 @@ function channelCosts({ config, environment }: Measured, host: HostName): NonNul
   const { multifd_channels: channels } = config;
   const { sharedCpus } = environment;
   if (channels === 0 || sharedCpus === null) return {};
-  const sideBySide = Math.min(channels, Math.max(1, Math.floor(sharedCpus / 2)));
-  const { page_send_multifd: alone = COSTS.page_send_multifd.value }: Partial<Record<CostName, number>> =
-    HOST_PROFILES[host].costs;
-  return { page_send_multifd: `${Math.round((alone * channels) / sideBySide)}ns` };
+  const inTurn = channels / Math.min(channels, Math.max(1, Math.floor(sharedCpus / 2)));
+  const profile: Partial<Record<CostName, number>> = HOST_PROFILES[host].costs;
+  const slowed = (name: CostName): string => `${Math.round((profile[name] ?? COSTS[name].value) * inTurn)}ns`;
+  return { page_send_multifd: slowed('page_send_multifd'), page_send_stopped: slowed('page_send_stopped') };
 }
 
 /** A page write takes between these, ns. */
