@@ -100,7 +100,11 @@ class RunPages {
       ids.push(run.id);
     }
     if (ids.length === 0) return;
-    const found = await call('runs.sparks', { ids }).catch(() => []);
+    const found = await call('runs.sparks', { ids }).catch(() => null);
+    if (found === null) {
+      for (const id of ids) this.#askedSparks.delete(id);
+      return;
+    }
     this.sparks = new Map([...this.sparks, ...found.map((spark) => [spark.id, spark] as const)]);
   }
 }

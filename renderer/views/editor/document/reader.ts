@@ -40,7 +40,12 @@ export class Reader {
 
   #start(): Worker | null {
     if (typeof Worker === 'undefined') return null;
-    const worker = new Worker(new URL('./reader.worker.ts', import.meta.url), { type: 'module' });
+    let worker: Worker;
+    try {
+      worker = new Worker(new URL('./reader.worker.ts', import.meta.url), { type: 'module' });
+    } catch {
+      return null;
+    }
     worker.onmessage = ({ data }: MessageEvent<{ readonly id: number; readonly answer: Answer }>): void => {
       const waiting = this.#waiting.get(data.id);
       this.#waiting.delete(data.id);
