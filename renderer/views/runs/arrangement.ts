@@ -8,12 +8,15 @@ export const columnsSchema = z.array(z.string().min(1).max(200)).min(1).max(64);
 /** What stands before the columns: the box to choose a run, the shape of its dirty rate, its verdict. */
 export const LEAD_PX = [36, 124, 26] as const;
 /** The name takes what is left, never less than this. */
-export const LEAST_NAME_PX = 240;
+export const LEAST_NAME_PX = 216;
+/** After the last column. */
+export const END_PX = 8;
+const SCROLLBAR_PX = 15;
 
 const WIDTHS: Readonly<Record<string, number>> = {
-  time: 150,
+  time: 160,
   duration: 84,
-  size: 92,
+  size: 88,
   count: 66,
   share: 84,
   percent: 84,
@@ -39,7 +42,8 @@ const BY_WEIGHT = ['downtime', 'total', 'sent', 'lost', 'rounds', 'created', 'ta
 
 /** The usual columns that fit beside a name that can be read: a fifth of the table, or its least. */
 export function usualColumns(columns: readonly Column[], roomPx: number): readonly string[] {
-  let left = roomPx - LEAD_PX.reduce((sum, px) => sum + px, 0) - Math.max(LEAST_NAME_PX, roomPx * 0.21);
+  const fixed = LEAD_PX.reduce((sum, px) => sum + px, END_PX + SCROLLBAR_PX);
+  let left = roomPx - fixed - Math.max(LEAST_NAME_PX, roomPx * 0.21);
   const fitting = new Set<string>();
   for (const name of BY_WEIGHT) {
     const column = columns.find((one) => one.name === name);

@@ -1,7 +1,7 @@
 // Which columns the table shows somebody who has chosen none: as many of the usual ones as there is room for.
 import { describe, expect, it } from 'vitest';
 import type { Column, ColumnType } from '../../../main/contract/runs.ts';
-import { LEAD_PX, LEAST_NAME_PX, usualColumns, widthOf } from '../../../renderer/views/runs/arrangement.ts';
+import { END_PX, LEAD_PX, LEAST_NAME_PX, usualColumns, widthOf } from '../../../renderer/views/runs/arrangement.ts';
 
 const column = (name: string, type: ColumnType): Column => ({
   ...{ name, title: name, help: '', type, rowField: name, sortable: true, values: [] },
@@ -20,7 +20,7 @@ const COLUMNS = [
   column('seed', 'count'),
 ];
 const needed = (names: readonly string[]): number =>
-  LEAD_PX.reduce((sum, px) => sum + px, 0) +
+  LEAD_PX.reduce((sum, px) => sum + px, END_PX) +
   LEAST_NAME_PX +
   names.reduce((sum, name) => sum + widthOf(COLUMNS.find((one) => one.name === name)!), 0);
 
