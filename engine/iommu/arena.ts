@@ -26,6 +26,8 @@ export class TableArena {
   readonly slotsPerTable: number;
   readonly entriesPerTable: number;
   words: Int32Array;
+  /** The same memory, an entry an element: who writes many alike entries stores each at once. */
+  pairs: Float64Array;
   shadow: Int32Array;
   summary: Uint16Array;
   /** The entry that points to the table the slot belongs to; -1 for a root or a table not yet installed. */
@@ -47,6 +49,7 @@ export class TableArena {
     this.entriesPerTable = slotsPerTable * ENTRIES_PER_SLOT;
     this.capacity = Math.min(MAX_SLOTS, Math.max(8, Math.ceil(tablesHint)) * slotsPerTable);
     this.words = new Int32Array(this.capacity * ENTRIES_PER_SLOT * 2);
+    this.pairs = new Float64Array(this.words.buffer);
     this.shadow = new Int32Array(this.capacity * (ENTRIES_PER_SLOT / 32));
     this.summary = new Uint16Array(this.capacity);
     this.parent = new Int32Array(this.capacity).fill(-1);
@@ -138,6 +141,7 @@ export class TableArena {
     if (this.capacity >= MAX_SLOTS) return false;
     this.capacity = Math.min(MAX_SLOTS, this.capacity * 2);
     this.words = copied(this.words, new Int32Array(this.capacity * ENTRIES_PER_SLOT * 2));
+    this.pairs = new Float64Array(this.words.buffer);
     this.shadow = copied(this.shadow, new Int32Array(this.capacity * 16));
     this.summary = copied(this.summary, new Uint16Array(this.capacity));
     this.parent = copied(this.parent, new Int32Array(this.capacity).fill(-1));

@@ -47,6 +47,20 @@ describe.each(FORMATS.map((row) => [row.name, row] as const))('splitting %s', (_
     }
   }
 
+  it('leaves are word for word those that a map of single pages makes', () => {
+    const whole = new Lab({ row, leaves: [row.indexBits] });
+    const fine = new Lab({ row, leaves: [0] });
+    for (const lab of [whole, fine]) {
+      lab.map(0, 3 * block);
+      lab.startTracking(3 * block);
+    }
+    split(whole.domain, block, 2 * block, { order: 'sub-table-first', bbm: 2 });
+    for (let g = block; g < 3 * block; g++) {
+      const pte = whole.domain.table.walk(g)?.pte;
+      if (pte !== fine.domain.table.walk(g)?.pte) expect([g, pte]).toEqual([g, fine.domain.table.walk(g)?.pte]);
+    }
+  });
+
   it('BBM level 0 leaves a window in which DMA faults; 1 and 2 do not', () => {
     for (const bbm of LEVELS) {
       const lab = new Lab({ row, leaves: [row.indexBits] });
