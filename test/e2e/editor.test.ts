@@ -194,6 +194,71 @@ e2e('the schedule adds a change where one clicks, and moves it by keyboard', asy
   );
 });
 
+e2e('the schedule of many: dragged, given up, undone, zoomed, and its comments stay', async (lab) => {
+  const client = await lab.client();
+  const unmaps = Array.from(
+    { length: 200 },
+    (_, i) => `  - { at: ${(i + 1) * 10}ms, do: unmap, device: nic0, offset: 1GiB, size: 4KiB } # number ${i}`,
+  );
+  const text = [
+    'name: many',
+    'guest: { memory: 4GiB }',
+    'devices: [{ name: nic0, type: nic, ring: { offset: 1GiB, size: 2MiB } }]',
+    'viommu: { mode: shadow }',
+    'migration: { start: 1s }',
+    'changes:',
+    ...unmaps,
+    '',
+  ].join('\n');
+  const { id } = await client.call('drafts.save', { id: null, name: 'many', text, fileName: 'many.yaml' });
+  const page = await lab.open(`/edit/draft/${id}`);
+  const schedule = page.getByRole('region', { name: 'Schedule of changes' });
+  const markers = schedule.getByRole('slider');
+  await markers.first().waitFor();
+  expect(await markers.count()).toBe(200);
+  const zoomIn = schedule.getByRole('button', { name: 'Zoom in' });
+  // At what is chosen: the last one, which the others do not hide.
+  await markers.last().click();
+  for (let i = 0; i < 4; i++) await zoomIn.click();
+  expect(await markers.count()).toBeLessThan(60);
+  const last = schedule.locator('.marker.chosen');
+  const drag = async (pixels: number, end: () => Promise<unknown>): Promise<void> => {
+    const box = (await last.boundingBox())!;
+    await page.mouse.move(box.x + 5, box.y + 8);
+    await page.mouse.down();
+    await page.mouse.move(box.x + 5 + pixels / 2, box.y + 8);
+    await page.mouse.move(box.x + 5 + pixels, box.y + 8);
+    await end();
+    await page.mouse.up();
+  };
+  const draft = async (): Promise<string> => (await client.call('drafts.list', {})).find((one) => one.id === id)!.text;
+  const kept = async (when: (now: string) => boolean): Promise<string> => {
+    for (;;) {
+      const now = await draft();
+      if (when(now)) return now;
+      await new Promise((later) => setTimeout(later, 50));
+    }
+  };
+  // Given up: nothing changes, not even what the mouse does afterwards.
+  await drag(-20, () => page.keyboard.press('Escape'));
+  expect(await last.getAttribute('aria-valuenow')).toBe('2000');
+  await drag(-20, () => Promise.resolve());
+  await page.waitForFunction(() => document.querySelector('.marker.chosen')?.getAttribute('aria-valuenow') !== '2000');
+  const moved = Number(await last.getAttribute('aria-valuenow'));
+  expect(moved).toBeGreaterThan(1_500);
+  expect(moved).toBeLessThan(2_000);
+  // That one line is another, comments and all others are as they were.
+  const after = await kept((now) => now !== text);
+  const different = after.split('\n').filter((line, i) => line !== text.split('\n')[i]);
+  expect(different).toEqual([expect.stringMatching(/^ {2}- \{ at: \d+(?:ms|us), do: unmap, .* # number 199$/u)]);
+  await page.keyboard.press('Control+z');
+  await kept((now) => now === text);
+  await page.keyboard.press('Control+y');
+  await kept((now) => now === after);
+  for (let i = 0; i < 4; i++) await schedule.getByRole('button', { name: 'Zoom out' }).click();
+  expect(await markers.count()).toBe(200);
+});
+
 e2e('two windows on one draft: neither overwrites the other, and both texts stay', async (lab) => {
   const client = await lab.client();
   const text = 'name: shared\nguest: { memory: 1GiB }\n';

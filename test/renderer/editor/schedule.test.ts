@@ -2,7 +2,15 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseDuration } from '../../../engine/core/units.ts';
 import { axisEnd, changesOf, lanesOf, repeatsOf, rowsOf } from '../../../renderer/views/editor/schedule/lanes.ts';
-import { rounded, spellNs, ticksOf, timeOf, wholeStep } from '../../../renderer/views/editor/schedule/times.ts';
+import {
+  panned,
+  rounded,
+  spellNs,
+  ticksOf,
+  timeOf,
+  wholeStep,
+  zoomed,
+} from '../../../renderer/views/editor/schedule/times.ts';
 import { partsOf, sectionsOf } from '../../../renderer/views/editor/topology/memoryMap.ts';
 
 /** Null where the engine refuses: what is larger than a double counts exactly. */
@@ -45,10 +53,36 @@ describe('times of the schedule', () => {
     expect(rounded(-5, 10)).toBe(0);
     fc.assert(
       fc.property(fc.double({ min: 1e6, max: 1e14, noNaN: true }), fc.integer({ min: 2, max: 12 }), (end, most) => {
-        const ticks = ticksOf(end, most);
-        expect(ticks.length).toBeLessThanOrEqual(most + 1);
-        expect(ticks.at(-1)).toBeLessThanOrEqual(end);
+        for (const from of [0, end * 0.3, end * 0.999]) {
+          const ticks = ticksOf(from, end, most);
+          expect(ticks.length).toBeLessThanOrEqual(most + 1);
+          expect(ticks.every((tick) => tick >= from && tick <= end)).toBe(true);
+        }
       }),
+    );
+  });
+  it('zooming keeps what is under the pointer there, within the axis and down to a microsecond', () => {
+    expect(zoomed({ fromNs: 0, toNs: 1e9 }, 0.5, 5e8, 1e9)).toEqual({ fromNs: 2.5e8, toNs: 7.5e8 });
+    expect(zoomed({ fromNs: 2.5e8, toNs: 7.5e8 }, 2, 5e8, 1e9)).toEqual({ fromNs: 0, toNs: 1e9 });
+    expect(zoomed({ fromNs: 0, toNs: 1e9 }, 0.5, 0, 1e9)).toEqual({ fromNs: 0, toNs: 5e8 });
+    expect(panned({ fromNs: 0, toNs: 5e8 }, 9e8, 1e9)).toEqual({ fromNs: 5e8, toNs: 1e9 });
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ by: fc.double({ min: 0.1, max: 10, noNaN: true }), at: fc.nat(1000) }), { maxLength: 30 }),
+        fc.integer({ min: 100_000_000, max: 1e13 }),
+        (steps, endNs) => {
+          let shown = { fromNs: 0, toNs: endNs };
+          for (const { by, at } of steps) {
+            const about = shown.fromNs + ((shown.toNs - shown.fromNs) * at) / 1000;
+            shown = zoomed(shown, by, about, endNs);
+            expect(shown.fromNs).toBeGreaterThanOrEqual(0);
+            expect(shown.toNs).toBeLessThanOrEqual(endNs);
+            expect(shown.toNs - shown.fromNs).toBeGreaterThanOrEqual(1_000);
+            expect(about).toBeGreaterThanOrEqual(shown.fromNs - 1);
+            expect(about).toBeLessThanOrEqual(shown.toNs + 1);
+          }
+        },
+      ),
     );
   });
 });

@@ -56,9 +56,34 @@ export function rounded(ns: number, step: number): number {
   return Math.max(0, Math.round(ns / step) * step);
 }
 
-/** Where an axis of this length has its marks: at most `most`. */
-export function ticksOf(endNs: number, most: number): number[] {
-  let step = wholeStep(endNs / most);
-  while (endNs / step > most) step = wholeStep(step * 2.5);
-  return Array.from({ length: Math.floor(endNs / step) + 1 }, (_, i) => i * step);
+/** Where this stretch of the axis has its marks: at most `most`, and one more. */
+export function ticksOf(fromNs: number, toNs: number, most: number): number[] {
+  const length = toNs - fromNs;
+  let step = wholeStep(length / most);
+  while (length / step > most) step = wholeStep(step * 2.5);
+  const first = Math.ceil(fromNs / step);
+  return Array.from({ length: Math.floor(toNs / step) - first + 1 }, (_, i) => (first + i) * step);
+}
+
+/** A stretch of the axis. */
+export interface Stretch {
+  readonly fromNs: number;
+  readonly toNs: number;
+}
+
+/** The shortest stretch that is shown. */
+const SHORTEST_NS = 1_000;
+
+/** `by` times as long, with `aboutNs` staying where it is; never beyond [0, endNs]. */
+export function zoomed({ fromNs, toNs }: Stretch, by: number, aboutNs: number, endNs: number): Stretch {
+  const length = Math.round(Math.min(endNs, Math.max(SHORTEST_NS, (toNs - fromNs) * by)));
+  const share = (aboutNs - fromNs) / (toNs - fromNs);
+  return panned({ fromNs: 0, toNs: length }, aboutNs - share * length, endNs);
+}
+
+/** As long as it is, beginning at `fromNs` as far as [0, endNs] allows. */
+export function panned({ fromNs, toNs }: Stretch, beginNs: number, endNs: number): Stretch {
+  const length = toNs - fromNs;
+  const from = Math.round(Math.max(0, Math.min(endNs - length, beginNs)));
+  return { fromNs: from, toNs: from + length };
 }
