@@ -2,6 +2,7 @@
 // bundled Node. Both entry points (npm scripts, the `brownout` command) come through here. Uses Node built-ins only.
 import { spawn } from 'child_process';
 import fs from 'fs';
+import module from 'module';
 import path from 'path';
 import { pathToFileURL } from 'url';
 import { bundledNode, planStart } from './decide.js';
@@ -40,6 +41,7 @@ export async function launch(root, script, args) {
       );
     }
   }
+  keepCompiled(root);
   if (plan.node === 'this') return runHere(root, script, args);
   const node = bundledBinary(root);
   if (node === undefined) {
@@ -61,7 +63,20 @@ async function runHere(root, script, args) {
   const file = path.join(root, script);
   process.argv = [process.argv[0] || 'node', file].concat(args);
   silenceTypeStripping();
+  module.enableCompileCache(process.env.NODE_COMPILE_CACHE);
   await import(pathToFileURL(file).href);
+}
+
+/**
+ * Hundreds of TypeScript files are stripped and compiled at every start, half of the time of a short command: Node keeps the
+ * outcome, by contents, beside the packages. (Its own choice, the folder of temporary files, is open to other users.) Processes
+ * and threads that are started from here find it by the variable.
+ * @param {string} root
+ */
+function keepCompiled(root) {
+  const packages = path.join(root, 'node_modules');
+  if (process.env.NODE_COMPILE_CACHE !== undefined || !fs.existsSync(packages)) return;
+  process.env.NODE_COMPILE_CACHE = path.join(packages, '.cache', 'node');
 }
 
 /** Node 22 warns that type stripping is experimental whenever it meets the first TypeScript file: noise for our users. */
