@@ -193,7 +193,7 @@ class Watch {
       if (endedBecause === undefined && (signal?.aborted === true || sinceMs >= limitMs)) {
         endedBecause =
           signal?.aborted === true
-            ? { outcome: 'cancelled', reason: 'Cancelled.' }
+            ? { outcome: 'cancelled', reason: 'Asked for while the guest ran at the source.' }
             : { outcome: 'timed-out', reason: `Not done after ${Math.round(limitMs)} ms: cancelled.` };
         cancelledAtMs = runMs(this.#session);
         await source.qmp.execute('migrate_cancel');

@@ -90,7 +90,7 @@ function refuseQemu(text: string, allowed: boolean): void {
       kind: 'refused',
       message: 'this experiment starts QEMU on this machine, and that was not allowed',
       path: 'backend',
-      hint: 'Agree to it where you start the run; a host started by `brownout serve` needs --allow-qemu, too.',
+      hint: 'Agree to it where you start the run; the app itself must have been started with --allow-qemu, too.',
     });
   }
 }

@@ -153,6 +153,6 @@ function refuseQemu(plan: SweepPlan, allowed: boolean): void {
     kind: 'refused',
     message: 'this sweep starts QEMU on this machine, and that was not allowed',
     path: 'backend',
-    hint: 'Agree to it where you start the sweep; a host started by `brownout serve` needs --allow-qemu, too.',
+    hint: 'Agree to it where you start the sweep; the app itself must have been started with --allow-qemu, too.',
   });
 }

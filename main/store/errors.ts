@@ -53,7 +53,11 @@ export function translated(file: string, error: unknown): unknown {
   if (code.startsWith('SQLITE_NOTADB')) return notAStore(file);
   if (code.startsWith('SQLITE_READONLY') || code === 'EROFS') return say('unusable', `${file} cannot be written`);
   if (code === 'EACCES' || code === 'EPERM') return say('unusable', `no permission to use ${file}`);
-  if (code.startsWith('SQLITE_CANTOPEN') || code.startsWith('SQLITE_IOERR') || /^E[A-Z]+$/.test(code)) {
+  if (code.startsWith('SQLITE_CANTOPEN')) {
+    const why = 'SQLite keeps files of its own beside it, for readers too: its folder must be writable';
+    return say('unusable', `${file} cannot be opened. ${why}; else copy the file to a folder of yours`);
+  }
+  if (code.startsWith('SQLITE_IOERR') || /^E[A-Z]+$/.test(code)) {
     return say('unusable', `${file} cannot be used: ${error instanceof Error ? error.message : code}`);
   }
   return error;

@@ -302,7 +302,7 @@ e2e('QEMU is asked for before it starts; the text explains itself where the poin
   await page.keyboard.press('Control+Enter');
   const question = page.getByRole('group', { name: 'Start QEMU?' });
   await question.waitFor();
-  expect(await question.textContent()).toContain('This host does not start QEMU');
+  expect(await question.textContent()).toContain('The app was started without leave to start QEMU');
   expect(await client.call('jobs.list', {})).toEqual([]);
   await question.getByRole('button').last().click();
   await question.waitFor({ state: 'detached' });

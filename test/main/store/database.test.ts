@@ -202,6 +202,15 @@ describe('opening', () => {
     );
   });
 
+  it('says that SQLite needs room for files beside it, as on a disk that cannot be written', () => {
+    const file = aStoreFile(aFolder());
+    mkdirSync(`${file}-wal`);
+    expect(troubleOf(() => new Store(file))).toMatchObject({
+      kind: 'unusable',
+      message: expect.stringContaining('its folder must be writable') as string,
+    });
+  });
+
   it('says when a folder on the way is a file', () => {
     const folder = aFolder();
     writeFileSync(join(folder, 'file'), '');
