@@ -9,7 +9,7 @@
 // them before the text has them. Of all that takes time one is under way, and the newest text is next.
 import type { CheckResult, ExperimentFacts } from '../../../main/contract/experiments.ts';
 import type { Problem } from '../../../main/contract/errors.ts';
-import { MAX_EXPERIMENT_CHARS, MAX_NAME_CHARS } from '../../../main/contract/limits.ts';
+import { MAX_EXPERIMENT_CHARS } from '../../../main/contract/limits.ts';
 import { ServiceError } from '../../../main/contract/errors.ts';
 import { call, messageOf } from '../../app/host.svelte.ts';
 import type { CodeView } from './code/codeView.ts';
@@ -19,25 +19,17 @@ import type { Answers, FormEdit } from './document/questions.ts';
 import { isLong, Reader } from './document/reader.ts';
 import { seenBy } from './document/seen.ts';
 import { editYaml } from './document/yamlText.ts';
-import { keysAt, readSchema, type Field } from './schema/fields.ts';
+import { isOptionalGroup, keysAt, readSchema, type Field } from './schema/fields.ts';
 import { sectionOf } from './schema/sections.ts';
-import { ownName, saveDraft, source, type Origin, type Source } from './origin.ts';
+import { Draft } from './draft.svelte.ts';
+import { ownName, source, type Origin, type Source } from './origin.ts';
 
 const CHECK_AFTER_MS = 150;
 /** Of a long text: the host takes as long for it as a person for a few keys. */
 const CHECK_LONG_AFTER_MS = 600;
-const SAVE_AFTER_MS = 700;
 /** From here on the limit is told. */
 const NEARLY_FULL = 0.8;
-
-export type SaveState =
-  | 'untouched'
-  | 'waiting'
-  | 'saving'
-  | 'saved'
-  | 'failed'
-  /** Another window has kept another text of this draft: nothing is kept until the person has chosen. */
-  | 'conflict';
+const TOO_LARGE = 'the file is larger than 1 MiB';
 
 export class Editing {
   state = $state<'loading' | 'ready' | 'absent' | 'failed'>('loading');
@@ -68,8 +60,6 @@ export class Editing {
   /** Of the last text without problems: the schedule keeps its axis while one types. */
   simulatedNs = $state(0);
 
-  save = $state<SaveState>('untouched');
-  saveTrouble = $state('');
   depths = $state.raw({ undo: 0, redo: 0 });
 
   /** Path (as text) of the field that is pointed at: its part of the picture is lit. */
@@ -94,19 +84,14 @@ export class Editing {
   #code: CodeView | undefined;
   #original = '';
   #crlf = false;
-  #draftId: number | null = null;
-  /** Of the draft as this window knows it. */
-  #draftMs: number | null = null;
   #checkTimer: ReturnType<typeof setTimeout> | undefined;
-  #saveTimer: ReturnType<typeof setTimeout> | undefined;
-  #saving: Promise<void> = Promise.resolve();
   #underCheck: Promise<void> | undefined;
   #underReading: Promise<void> | undefined;
   #destroyed = false;
-  #onDraft: (id: number) => void;
   #cursor = 0;
   /** Answers what code view and form ask about the text. */
   readonly reader = new Reader();
+  readonly draft: Draft;
   readonly #edits: FormEdits;
 
   /**
@@ -114,7 +99,10 @@ export class Editing {
    * could not be made after all.
    */
   constructor(onDraft: (id: number) => void, onRefused: (why: string) => void) {
-    this.#onDraft = onDraft;
+    this.draft = new Draft(() => {
+      const { name, text, fileName } = this;
+      return this.tooLarge ? TOO_LARGE : { name, text, fileName };
+    }, onDraft);
     this.#edits = new FormEdits(
       {
         text: () => this.text,
@@ -135,13 +123,11 @@ export class Editing {
   // --- Where it comes from --------------------------------------------------------------------------------------------
 
   isShowing({ kind, id }: Origin): boolean {
-    return (
-      (this.origin.kind === kind && this.origin.id === id) || (kind === 'draft' && id === String(this.#draftId ?? ''))
-    );
+    return (this.origin.kind === kind && this.origin.id === id) || (kind === 'draft' && this.draft.isNumber(id));
   }
 
   async open(origin: Origin): Promise<void> {
-    await this.flush();
+    await this.draft.flush();
     this.state = 'loading';
     this.origin = origin;
     try {
@@ -164,16 +150,15 @@ export class Editing {
     }
   }
 
-  async #begin({ text: written, fileName, draftId, draftMs }: Source): Promise<void> {
+  async #begin(found: Source): Promise<void> {
     const { origin } = this;
+    const { text: written, fileName } = found;
     this.#crlf = written.includes('\r\n');
     // The code view has lines, not line ends; a file gets its own back.
     const text = written.replaceAll('\r\n', '\n');
-    this.#draftId = draftId;
-    this.#draftMs = draftMs;
+    this.draft.begin(found);
     this.#original = text;
     this.fileName = ownName(fileName);
-    this.save = draftId === null ? 'untouched' : 'saved';
     this.judged = null;
     this.problems = [];
     this.facts = null;
@@ -277,10 +262,7 @@ export class Editing {
       },
       long ? CHECK_LONG_AFTER_MS : CHECK_AFTER_MS,
     );
-    if (this.save === 'conflict') return;
-    this.save = 'waiting';
-    clearTimeout(this.#saveTimer);
-    this.#saveTimer = setTimeout(() => void this.flush(), SAVE_AFTER_MS);
+    this.draft.changed();
   }
 
   #set(text: string): void {
@@ -312,7 +294,7 @@ export class Editing {
   /** The text as it is now, for the form: at once where it is short. */
   #take(): Promise<void> {
     if (this.tooLarge) {
-      this.unreadable = 'the file is larger than 1 MiB';
+      this.unreadable = TOO_LARGE;
       this.behind = false;
       return Promise.resolve();
     }
@@ -399,53 +381,12 @@ export class Editing {
     this.#code?.show(problems);
   }
 
-  // --- Drafts ---------------------------------------------------------------------------------------------------------
-
-  /** Keeps what is waiting to be kept. Resolves when it is, or when that failed (`save` says so). */
-  flush(): Promise<void> {
-    clearTimeout(this.#saveTimer);
-    if (this.save !== 'waiting' && this.save !== 'failed') return this.#saving;
-    if (this.tooLarge) {
-      this.save = 'failed';
-      this.saveTrouble = 'the file is larger than 1 MiB';
-      return this.#saving;
-    }
-    this.save = 'saving';
-    const { text, fileName } = this;
-    const name = this.name.slice(0, MAX_NAME_CHARS);
-    this.#saving = this.#saving.then(async () => {
-      try {
-        const made = this.#draftId === null;
-        const draft = await saveDraft(this.#draftId, this.#draftMs, { name, text, fileName });
-        this.#draftId = draft.id;
-        this.#draftMs = draft.updatedMs;
-        if (this.save === 'saving') this.save = 'saved';
-        this.saveTrouble = '';
-        if (made) this.#onDraft(draft.id);
-      } catch (error) {
-        this.save = error instanceof ServiceError && error.kind === 'conflict' ? 'conflict' : 'failed';
-        this.saveTrouble = messageOf(error);
-      }
-    });
-    return this.#saving;
-  }
-
-  /** Two windows, two texts: what is in this one becomes a draft of its own, and both stay. */
-  keepBoth(): Promise<void> {
-    this.#draftId = null;
-    this.#draftMs = null;
-    this.save = 'waiting';
-    return this.flush();
-  }
-
   /** What the other window has kept, in place of this text; undo brings this one back. */
   async takeOther(): Promise<void> {
-    const other = (await call('drafts.list', {})).find(({ id }) => id === this.#draftId);
+    const other = await this.draft.takeOther();
     // Deleted since: what is here is all there is.
-    if (other === undefined) return this.keepBoth();
-    this.#draftMs = other.updatedMs;
-    this.save = 'saved';
-    this.#code?.replace(other.text, { alone: true });
+    if (other === null) await this.draft.keepBoth();
+    else this.#code?.replace(other, { alone: true });
   }
 
   // --- Ways between the sides -----------------------------------------------------------------------------------------
@@ -510,7 +451,7 @@ export class Editing {
     // What was asked for in the form a moment ago is kept too.
     void this.#edits
       .settled()
-      .then(() => this.flush())
+      .then(() => this.draft.flush())
       .finally(() => {
         this.reader.close();
       });
@@ -522,24 +463,13 @@ export function fieldId(path: Path): string {
   return `field-${pathText(path)}`;
 }
 
-function isOptionalGroup(schema: Field, path: Path): boolean {
-  let fields: readonly Field[] = schema.fields;
-  let field: Field | undefined;
-  for (const step of path) {
-    if (typeof step === 'number') return false;
-    field = fields.find(({ key }) => key === step);
-    fields = field?.fields ?? [];
-  }
-  return field?.kind === 'group' && !field.required;
-}
-
 function tooLargeProblem(file: string): Problem {
   return {
     file,
     line: 1,
     column: 1,
     path: '',
-    message: 'the file is larger than 1 MiB, the most that an experiment may have',
+    message: `${TOO_LARGE}, the most that an experiment may have`,
     hint: 'Take lists apart: a change with `every` and `times` stands for many.',
   };
 }

@@ -1,5 +1,4 @@
-// Where an experiment's text comes from, and how a draft of it is kept.
-import { ServiceError } from '../../../main/contract/errors.ts';
+// Where an experiment's text comes from.
 import { MAX_NAME_CHARS } from '../../../main/contract/limits.ts';
 import { call } from '../../app/host.svelte.ts';
 import { templateNamed, TEMPLATES } from '../experiments/templates.ts';
@@ -36,20 +35,6 @@ export async function source({ kind, id }: Origin): Promise<Source | null> {
     }
     case 'new':
       return { text: (templateNamed(id) ?? TEMPLATES[0]!).text, fileName: 'experiment.yaml', ...NO_DRAFT };
-  }
-}
-
-/** One that another window deleted meanwhile is made anew: nothing typed is lost. */
-export async function saveDraft(
-  id: number | null,
-  knownMs: number | null,
-  draft: { readonly name: string; readonly text: string; readonly fileName: string },
-): Promise<{ readonly id: number; readonly updatedMs: number }> {
-  try {
-    return await call('drafts.save', { id, ...draft, ...(knownMs === null ? {} : { ifUpdatedMs: knownMs }) });
-  } catch (error) {
-    if (id === null || !(error instanceof ServiceError) || error.kind !== 'absent') throw error;
-    return call('drafts.save', { id: null, ...draft });
   }
 }
 

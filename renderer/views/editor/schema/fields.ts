@@ -185,3 +185,15 @@ export function keysAt(root: Field, path: Path, value: unknown): readonly string
 export function isPlain({ kind }: Field): boolean {
   return kind !== 'group' && kind !== 'switch' && kind !== 'list' && kind !== 'variants';
 }
+
+/** Whether what stands there may be left out as a whole. */
+export function isOptionalGroup(schema: Field, path: Path): boolean {
+  let fields: readonly Field[] = schema.fields;
+  let field: Field | undefined;
+  for (const step of path) {
+    if (typeof step === 'number') return false;
+    field = fields.find(({ key }) => key === step);
+    fields = field?.fields ?? [];
+  }
+  return field?.kind === 'group' && !field.required;
+}
