@@ -60,7 +60,7 @@ describe('lanes', () => {
       event('throttle', 30, { detail: { percent: 50 } }),
       event('stop', 60),
     ];
-    expect(said(lanesOf(events, 100)[0]?.spans)).toEqual(['20 % 10–30', '50 % 30–60']);
+    expect(said(lanesOf(events, 100)[0]?.spans)).toEqual(['20% 10–30', '50% 30–60']);
   });
   it('that nothing happened in are not there', () => {
     expect(lanesOf([], 100)).toEqual([]);
