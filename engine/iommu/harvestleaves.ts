@@ -130,16 +130,22 @@ function harvestFull({ table, options }: HarvestPass, e: number): boolean {
   const { presentLo, replicaLo, dirtyLo, dirtyXorLo, dirtyHiShift, dirtyHiAlways, cleanClearLo, cleanSetLo } = format;
   const from = (e << 1) >>> 0;
   const to = from + 64;
-  let not = 0;
+  // What all 32 have and what any has: two operations an entry, and three tests for all.
+  let all = -1;
+  let any = 0;
   for (let at = from; at < to; at += 2) {
     const lo = words[at]!;
-    // No present bit of `lo`: the subtraction borrows.
-    not |= (~(lo ^ dirtyXorLo) & dirtyLo) | (lo & replicaLo) | (((lo & presentLo) - 1) >> 31);
+    all &= lo;
+    any |= lo;
   }
+  // A format tells dirt by a bit that is set, or (under dirtyXorLo) by one that is not.
+  let dirty = (all & ~dirtyXorLo) | (~any & dirtyXorLo);
   if (dirtyHiAlways === 0) {
-    for (let at = from + 1; at < to; at += 2) not |= ~(words[at]! >> dirtyHiShift) & dirtyLo;
+    let allHi = -1;
+    for (let at = from + 1; at < to; at += 2) allHi &= words[at]!;
+    dirty &= allHi >> dirtyHiShift;
   }
-  if (not !== 0) return false;
+  if ((dirty & dirtyLo) !== dirtyLo || (any & replicaLo) !== 0 || (all & presentLo) === 0) return false;
   if (!options.clear) return true;
   for (let at = from; at < to; at += 2) words[at] = (words[at]! & ~cleanClearLo) | cleanSetLo;
   cost.entries += 32;
