@@ -22,7 +22,8 @@ function aPackage(): string {
   return root;
 }
 
-const { NODE_COMPILE_CACHE: _, ...ENV } = process.env;
+const ENV = { ...process.env };
+delete ENV['NODE_COMPILE_CACHE'];
 
 it('keeps what was compiled beside the packages, for processes and threads of the start too', () => {
   const root = aPackage();
