@@ -1,7 +1,21 @@
 // What no page of the app may do, whoever wrote it: leave for another address, open windows, embed others, ask for the camera,
 // reach the network. Electron allows most of it unless told otherwise.
-import type { MainElectron, Session, WebContents } from './electron.ts';
+import type { MainElectron, Session, WebContents, WebPreferences } from './electron.ts';
 import { documentationAddress, isOwn, isPrinted } from './origin.ts';
+
+/** What no window may, whatever it shows. Electron's own defaults are named where everything rests on them. */
+export const LOCKED: WebPreferences = {
+  contextIsolation: true,
+  sandbox: true,
+  nodeIntegration: false,
+  nodeIntegrationInWorker: false,
+  nodeIntegrationInSubFrames: false,
+  webviewTag: false,
+  // A dropped file is the window's to read, never an address to go to.
+  navigateOnDragDrop: false,
+  // Its dictionaries would be fetched from the network.
+  spellcheck: false,
+};
 
 /** For every contents there will ever be. */
 export function lockContents(electron: Pick<MainElectron, 'app' | 'shell'>, say: (line: string) => void): void {

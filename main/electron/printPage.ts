@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { securityHeaders } from '../serve/headers.ts';
 import type { BrowserWindow, MainElectron, Session, WebPreferences } from './electron.ts';
+import { LOCKED } from './lockdown.ts';
 import { FileTrouble } from './openFiles.ts';
 import { isPrinted, PRINT_ORIGIN, SCHEME } from './origin.ts';
 
@@ -12,19 +13,7 @@ export const PRINT_PARTITION = 'brownout-print';
 const PRINT_MS = 60_000;
 
 export function printPreferences(session: Session): WebPreferences {
-  return {
-    session,
-    javascript: false,
-    contextIsolation: true,
-    sandbox: true,
-    nodeIntegration: false,
-    nodeIntegrationInWorker: false,
-    nodeIntegrationInSubFrames: false,
-    webviewTag: false,
-    navigateOnDragDrop: false,
-    spellcheck: false,
-    devTools: false,
-  };
+  return { ...LOCKED, session, javascript: false, devTools: false };
 }
 
 export class PagePrinter {

@@ -1,6 +1,7 @@
 // The app's windows: made with every protection on, put where the last one was, shown when they have something to show.
 import { isOwn, WINDOW_ADDRESS } from './origin.ts';
 import { TELL } from './channels.ts';
+import { LOCKED } from './lockdown.ts';
 import type { BrowserWindow, MainElectron, Session, WebFrameMain, WebPreferences } from './electron.ts';
 import type { OpenedFile } from '../contract/desktop.ts';
 import type { UserFile } from './userFile.ts';
@@ -20,23 +21,8 @@ export interface WindowsOptions {
   readonly failed: (why: string) => void;
 }
 
-/** What a window may do. Electron's own defaults are named where everything rests on them. */
 export function webPreferences(session: Session, preload: string, devTools: boolean): WebPreferences {
-  return {
-    session,
-    preload,
-    contextIsolation: true,
-    sandbox: true,
-    nodeIntegration: false,
-    nodeIntegrationInWorker: false,
-    nodeIntegrationInSubFrames: false,
-    webviewTag: false,
-    // A dropped file is the window's to read, never an address to go to.
-    navigateOnDragDrop: false,
-    // Its dictionaries would be fetched from the network.
-    spellcheck: false,
-    devTools,
-  };
+  return { ...LOCKED, session, preload, devTools };
 }
 
 /** Background until the first picture: that of the theme (renderer/style/tokens.css). */
