@@ -188,8 +188,10 @@ export const METHODS = {
     /** `all`: without the filter. */
     result: z.object({ count: z.number(), all: z.number() }),
   },
-  /** Columns of the table and names of the filter language: fixed ones, then fields that the kept experiments have. */
-  /** The same as long as the host lives. */
+  /**
+   * Columns of the table and names of the filter language: fixed ones, then fields that experiments can have. The same as long as
+   * the host lives.
+   */
   'runs.columns': { params: nothing, result: z.array(columnSchema) },
   /** By the name of the column: values that occur in the runs, the most frequent first, of texts that are no fixed choice. */
   'runs.values': { params: nothing, result: z.record(columnNameSchema, z.array(z.string())) },

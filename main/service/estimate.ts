@@ -4,8 +4,8 @@
 // Wall-clock time: a cost for each event, write, first write to a clean page (a fault), unmap, value and page of guest memory:
 // a least-squares fit (none negative, each error relative to its run) of the CPU seconds of the 27 examples to what is reckoned
 // that they do, on a server of 2 cores under Node 24. Events of all 27 are within a factor of 2 (test/examples.test.ts), seconds of 25.
-// Machines differ by a factor, and so does what else they do: `pace` is how much
-// longer finished runs of this store took than was reckoned for them.
+// Machines differ by a factor, and so does what else they do: `pace` is how much longer finished runs of this store took than was
+// reckoned for them.
 import { PAGE_SIZE } from '../../engine/core/units.ts';
 import type { Experiment } from '../../engine/experiment/schema.ts';
 import type { Estimate } from '../contract/experiments.ts';
